@@ -1,0 +1,50 @@
+//! What a request asks for, in the terms authorizers decide in.
+
+use crate::{User, selector::Selectors};
+
+/// One access question: kube-apiserver's `authorizer.Attributes`.
+///
+/// It borrows everything, so that asking costs no allocation. For a resource request `path` plays
+/// no part in the decision; for any other request only `verb` and `path` do.
+#[derive(Clone, Copy, Debug)]
+pub struct Attributes<'a> {
+    /// For whom.
+    pub user: &'a User,
+    /// The Kubernetes verb (`list`, `deletecollection`, …), or the lower-case HTTP method of a
+    /// non-resource request. Empty where the method has no verb.
+    pub verb: &'a str,
+    /// Whether the request is about an API resource.
+    pub resource_request: bool,
+    /// Empty for all namespaces and for cluster-wide resources.
+    pub namespace: &'a str,
+    /// Empty for the core group.
+    pub api_group: &'a str,
+    /// `v1`, `v1beta1`, …
+    pub api_version: &'a str,
+    /// Plural and lower-case as it stands in the path: `pods`.
+    pub resource: &'a str,
+    /// `log`, `exec`, `status`, …; empty for none.
+    pub subresource: &'a str,
+    /// The object's name; empty where the request names none.
+    pub name: &'a str,
+    /// The path, decoded once and not cleaned.
+    pub path: &'a str,
+    /// Selectors of list, watch and deletecollection, parsed.
+    pub selectors: &'a Selectors,
+}
+
+impl Attributes<'_> {
+    /// `resource` or `resource/subresource`, as RBAC rules spell it.
+    pub fn combined_resource(&self) -> std::borrow::Cow<'_, str> {
+        if self.subresource.is_empty() {
+            self.resource.into()
+        } else {
+            format!("{}/{}", self.resource, self.subresource).into()
+        }
+    }
+
+    /// Whether the verb cannot change anything: `get`, `list` or `watch`.
+    pub fn is_read_only(&self) -> bool {
+        matches!(self.verb, "get" | "list" | "watch")
+    }
+}

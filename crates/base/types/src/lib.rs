@@ -1,0 +1,22 @@
+//! The vocabulary of Portcullis: who asks, for what, and what a layer says to it.
+//!
+//! Everything here is data. Nothing reads a clock, a file or a socket; time and answers from
+//! outside come in as parameters, so that the gate, `explain`, a replay and a recorded vector all
+//! run the same code.
+
+mod attributes;
+pub mod json;
+mod question;
+mod secret;
+pub mod selector;
+mod status;
+mod user;
+mod verdict;
+
+pub use attributes::Attributes;
+pub use jiff::Timestamp;
+pub use question::{Answer, Answers, ObjectFacts, ObjectKind, ObjectRef, Question, Step};
+pub use secret::Secret;
+pub use status::{Cause, Status, StatusDetails, StatusReason};
+pub use user::{User, extra, group, username};
+pub use verdict::{Decision, Layer, NoTrace, Reason, Trace, Verdict};

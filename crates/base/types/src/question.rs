@@ -1,0 +1,104 @@
+//! How a pure decision learns a fact from outside: it asks, and is run again with the answer.
+//!
+//! Invariant: a decision that lacks an answer never guesses. It returns [`Step::Ask`] for the one
+//! question it is stuck on; an answer that could not be had is [`Answer::Failed`], which no layer
+//! may read as a yes.
+
+use crate::{Secret, Timestamp};
+
+/// The outcome of one run of a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step<T> {
+    /// Decided.
+    Done(T),
+    /// Run again with the answer to this.
+    Ask(Question),
+}
+
+/// Every fact that a layer can need from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Question {
+    /// Does this object exist, and under which UID? Asked for what a service-account token is
+    /// bound to.
+    Object(ObjectRef),
+}
+
+/// An object named by a token.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ObjectRef {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Empty for a node.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// What a service-account token can be bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ObjectKind {
+    /// `v1 ServiceAccount`
+    ServiceAccount,
+    /// `v1 Pod`
+    Pod,
+    /// `v1 Node`
+    Node,
+    /// `v1 Secret`
+    Secret,
+}
+
+/// What is known of an object: only what a decision needs, so that nothing else is kept in memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObjectFacts {
+    /// `metadata.uid`
+    pub uid: String,
+    /// `metadata.deletionTimestamp`
+    pub deletion_timestamp: Option<Timestamp>,
+    /// `data.token` of a Secret, decoded. A legacy token must equal it.
+    pub token: Option<Secret>,
+    /// `metadata.labels["kubernetes.io/legacy-token-invalid-since"]` of a Secret, if it is there.
+    pub invalid_since: Option<String>,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The object is there.
+    Object(ObjectFacts),
+    /// The object is not there; this is known, not guessed.
+    NotFound,
+    /// It could not be found out, for this reason.
+    Failed(String),
+}
+
+/// The answers at hand for one decision. There are rarely more than three, hence a list.
+#[derive(Clone, Debug, Default)]
+pub struct Answers(Vec<(Question, Answer)>);
+
+impl Answers {
+    /// No answers yet.
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The answer to `question`, if it has been given.
+    pub fn get(&self, question: &Question) -> Option<&Answer> {
+        self.0.iter().find(|(q, _)| q == question).map(|(_, a)| a)
+    }
+
+    /// Adds an answer; a later one to the same question replaces the earlier.
+    pub fn give(&mut self, question: Question, answer: Answer) {
+        self.0.retain(|(q, _)| *q != question);
+        self.0.push((question, answer));
+    }
+
+    /// How many questions have been answered.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing has been answered.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
