@@ -1,39 +1,58 @@
-//! `cargo test -p conformance`: every case of every file.
+//! `cargo test -p conformance`: every case of every file, one line a file.
+//!
+//! `cargo test -p conformance --test vectors -- rbac` runs the files whose names begin with `rbac`;
+//! `-- --mutate` flips one decision of each file and fails where nobody notices;
+//! `PORTCULLIS_VECTORS=DIR` takes the files from another folder.
 #![expect(clippy::print_stdout, reason = "the report is this program's output")]
 
-use std::{env, path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use conformance::{Flip, read_cases, runners};
+use conformance::{HOME, Ledger, Mode, Plan, run_file, runners};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let mutate = arguments.iter().any(|a| a == "--mutate");
-    let only: Vec<&String> = arguments.iter().filter(|a| !a.starts_with('-')).collect();
-    let folder = env::var_os("PORTCULLIS_VECTORS")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/vectors")), PathBuf::from);
-    let mut failed = false;
-    for (file, run) in runners::ALL {
-        if !only.is_empty() && !only.iter().any(|f| file.starts_with(f.as_str())) {
-            continue;
+    let mode = if arguments.iter().any(|a| a == "--mutate") { Mode::Mutate } else { Mode::Compare };
+    let only: Vec<&str> = arguments.iter().map(String::as_str).filter(|a| !a.starts_with('-')).collect();
+    match run(mode, &only) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(failed) => {
+            println!("{failed} failed");
+            ExitCode::FAILURE
         }
-        let cases = match read_cases(&folder.join(file)) {
-            Ok(cases) => cases,
-            Err(error) => {
-                println!("{file}: {error}");
-                failed = true;
-                continue;
-            }
-        };
-        let mut flip = if mutate { Flip::armed() } else { Flip::off() };
-        let differences: Vec<(&str, String)> = cases
-            .iter()
-            .filter_map(|case| run(case, &mut flip).err().map(|difference| (case.id.as_str(), difference)))
-            .collect();
-        println!("{file}: {}/{}", cases.len() - differences.len(), cases.len());
-        for (id, difference) in differences.iter().take(if mutate { 0 } else { 20 }) {
-            println!("  {id}: {difference}");
+        Err(error) => {
+            println!("{error}");
+            ExitCode::FAILURE
         }
-        failed |= if mutate { differences.is_empty() } else { !differences.is_empty() };
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn run(mode: Mode, only: &[&str]) -> Result<usize, String> {
+    let home = Path::new(HOME);
+    let folder = env::var_os("PORTCULLIS_VECTORS").map_or_else(|| home.join("vectors"), PathBuf::from);
+    let ledger = Ledger::read(&home.join("ledger.toml"))?;
+    let plan = Plan::read(&home.join("runners.toml"))?;
+    let mut failed = 0;
+    for (file, run) in runners::ALL {
+        if only.is_empty() || only.iter().any(|prefix| file.starts_with(prefix)) {
+            let (as_it_must_be, lines) = run_file(&folder, file, *run, &ledger, mode);
+            println!("{}", lines.join("\n"));
+            failed += usize::from(!as_it_must_be);
+        }
+    }
+    if only.is_empty() && mode == Mode::Compare {
+        for file in &plan.unreached {
+            println!("{file}: no runner");
+        }
+        let names: Vec<&str> = runners::ALL.iter().map(|(file, _)| *file).collect();
+        let workspace = home.join("../..");
+        for wrong in plan.check(&names, &home.join("vectors"), &workspace) {
+            println!("runners.toml: {wrong}");
+            failed += 1;
+        }
+    }
+    Ok(failed)
 }
