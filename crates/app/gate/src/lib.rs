@@ -1,1 +1,16 @@
-//! Not written yet.
+//! The gate: six layers in front of a Kubernetes API server, in one process.
+//!
+//! [`Options`] mirrors the flags of `portcullis serve`, [`Options::load`] reads every file they
+//! name and says precisely what is wrong with it, [`start`] opens the door. Tests, the lab and the
+//! conformance runners start gates through these three and nothing else.
+//!
+//! Invariant: nothing is forwarded but by `pipeline.rs`, and it cannot skip a layer: each
+//! stage consumes a permit that only the stage before it can make.
+
+mod options;
+mod running;
+mod settings;
+
+pub use options::Options;
+pub use running::{Running, StartError, start};
+pub use settings::{LoadError, Settings, Warning};

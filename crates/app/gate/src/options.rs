@@ -1,0 +1,103 @@
+//! What an administrator can say: one plain value a flag.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+/// The flags of `portcullis serve`. A flag that kube-apiserver has means here what it means there;
+/// where our default differs, the field says so.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `--bind-address`: the address of the TLS port. Unspecified means every interface.
+    pub bind_address: IpAddr,
+    /// `--secure-port`: the TLS port; 0 takes any free one ([`crate::Running::address`] tells).
+    pub secure_port: u16,
+    /// `--admin-address`: where health, metrics and status are served without TLS and without
+    /// credentials. Loopback only.
+    pub admin_address: Option<SocketAddr>,
+    /// `--tls-cert-file`: the serving certificate, leaf first. Required.
+    pub tls_cert_file: Option<PathBuf>,
+    /// `--tls-private-key-file`: its key. Required.
+    pub tls_private_key_file: Option<PathBuf>,
+
+    /// `--allow-cidr`: networks that may connect, refused before TLS otherwise. Empty: everybody,
+    /// with a warning.
+    pub allow_cidr: Vec<String>,
+
+    /// `--client-ca-file`: authorities of client certificates. None: no client certificate counts.
+    pub client_ca_file: Option<PathBuf>,
+    /// `--service-account-key-file`: keys that verify service-account tokens.
+    pub service_account_key_file: Vec<PathBuf>,
+    /// `--service-account-issuer`: accepted issuers of service-account tokens.
+    pub service_account_issuer: Vec<String>,
+    /// `--api-audiences`: audiences this server answers to; empty: the issuers.
+    pub api_audiences: Vec<String>,
+    /// `--service-account-lookup`: whether the objects that a token names must exist upstream.
+    pub service_account_lookup: bool,
+    /// `--token-auth-file`: a CSV file of static tokens.
+    pub token_auth_file: Option<PathBuf>,
+    /// `--anonymous-auth`: whether requests without a credential are let in as
+    /// `system:anonymous`. Ours is `false`, kube-apiserver's `true`.
+    pub anonymous_auth: bool,
+
+    /// `--deny-user`: users refused whatever else allows them.
+    pub deny_user: Vec<String>,
+    /// `--deny-group`: groups refused whatever else allows them.
+    pub deny_group: Vec<String>,
+    /// `--rbac-from`: a folder of RBAC objects to decide by, instead of watching the upstream's.
+    pub rbac_from: Option<PathBuf>,
+
+    /// `--max-requests-inflight`: reading requests at a time; 0: no limit.
+    pub max_requests_inflight: u32,
+    /// `--max-mutating-requests-inflight`: changing requests at a time; 0: no limit.
+    pub max_mutating_requests_inflight: u32,
+
+    /// `--audit-log-path`: where audit events go, one JSON line each; `-` is standard output.
+    pub audit_log_path: Option<PathBuf>,
+
+    /// `--upstream-kubeconfig`: the API server behind the gate and the credential for it. Required.
+    pub upstream_kubeconfig: Option<PathBuf>,
+    /// `--upstream-context`: the context to take; none: the file's `current-context`.
+    pub upstream_context: Option<String>,
+
+    /// `--shutdown-grace`: how long running requests may take to end after a shutdown began.
+    pub shutdown_grace: Duration,
+    /// Whether the main port answers `/metrics` and health itself, after layers 1 to 6, rather
+    /// than forwarding them. For the lab; off in front of a cluster.
+    pub own_paths_on_main: bool,
+    /// Worker threads; none: one a core.
+    pub workers: Option<usize>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            bind_address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            secure_port: 6443,
+            admin_address: None,
+            tls_cert_file: None,
+            tls_private_key_file: None,
+            allow_cidr: Vec::new(),
+            client_ca_file: None,
+            service_account_key_file: Vec::new(),
+            service_account_issuer: Vec::new(),
+            api_audiences: Vec::new(),
+            service_account_lookup: true,
+            token_auth_file: None,
+            anonymous_auth: false,
+            deny_user: Vec::new(),
+            deny_group: Vec::new(),
+            rbac_from: None,
+            max_requests_inflight: 400,
+            max_mutating_requests_inflight: 200,
+            audit_log_path: None,
+            upstream_kubeconfig: None,
+            upstream_context: None,
+            shutdown_grace: Duration::from_secs(10),
+            own_paths_on_main: false,
+            workers: None,
+        }
+    }
+}
