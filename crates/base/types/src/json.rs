@@ -16,6 +16,79 @@ pub fn write_indented(out: &mut Vec<u8>, value: &impl Serialize) -> serde_json::
     value.serialize(&mut serde_json::Serializer::with_formatter(out, Go(PrettyFormatter::new())))
 }
 
+/// Appends `text` as a JSON string, quotes included.
+///
+/// It takes bytes, because header values and request targets need not be UTF-8: each byte that is
+/// not part of a valid sequence becomes `\ufffd`, as in Go.
+pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    let mut plain = 0;
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        let Some((length, escaped)) = escape(byte, text.get(at..).unwrap_or_default()) else {
+            at += 1;
+            continue;
+        };
+        out.extend_from_slice(text.get(plain..at).unwrap_or_default());
+        match escaped {
+            Escaped::Short(letter) => out.extend_from_slice(&[b'\\', letter]),
+            Escaped::Unicode(unit) => {
+                let digit = |shift: u32| HEX.get(usize::from(unit >> shift) & 15).copied().unwrap_or(b'0');
+                out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+            }
+            Escaped::Nothing => out.extend_from_slice(text.get(at..at + length).unwrap_or_default()),
+        }
+        at += length;
+        plain = at;
+    }
+    out.extend_from_slice(text.get(plain..).unwrap_or_default());
+    out.push(b'"');
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+enum Escaped {
+    Short(u8),
+    Unicode(u16),
+    Nothing,
+}
+
+/// How many bytes at the start of `rest`, which begins with `byte`, are written in which way;
+/// `None` for one plain ASCII byte.
+#[inline]
+fn escape(byte: u8, rest: &[u8]) -> Option<(usize, Escaped)> {
+    Some(match byte {
+        b'"' | b'\\' => (1, Escaped::Short(byte)),
+        b'\n' => (1, Escaped::Short(b'n')),
+        b'\r' => (1, Escaped::Short(b'r')),
+        b'\t' => (1, Escaped::Short(b't')),
+        0x08 => (1, Escaped::Short(b'b')),
+        0x0c => (1, Escaped::Short(b'f')),
+        0..0x20 | b'<' | b'>' | b'&' => (1, Escaped::Unicode(u16::from(byte))),
+        0x80.. => return Some(escape_beyond_ascii(rest)),
+        _ => return None,
+    })
+}
+
+#[cold]
+fn escape_beyond_ascii(rest: &[u8]) -> (usize, Escaped) {
+    // A character has at most four bytes; what follows it does not matter.
+    let head = rest.get(..4).unwrap_or(rest);
+    let valid = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        Err(error) => {
+            std::str::from_utf8(head.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
+        }
+    };
+    match valid.chars().next() {
+        None => (1, Escaped::Unicode(0xfffd)),
+        Some(separator @ ('\u{2028}' | '\u{2029}')) => {
+            (separator.len_utf8(), Escaped::Unicode(if separator == '\u{2028}' { 0x2028 } else { 0x2029 }))
+        }
+        Some(other) => (other.len_utf8(), Escaped::Nothing),
+    }
+}
+
 struct Go<F>(F);
 
 macro_rules! delegate {
@@ -56,6 +129,28 @@ impl<F: Formatter> Formatter for Go<F> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_string_is_written_as_the_serialiser_writes_it() {
+        let every_kind: String =
+            (0..0x300).chain(0x2020..0x2030).chain([0xfffd, 0x1f600]).filter_map(char::from_u32).collect();
+        let (mut ours, mut serialised) = (Vec::new(), Vec::new());
+        super::write_string(&mut ours, every_kind.as_bytes());
+        super::write_compact(&mut serialised, &every_kind).unwrap();
+        assert_eq!(String::from_utf8(ours).unwrap(), String::from_utf8(serialised).unwrap());
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_replaced_one_by_one() {
+        let check = |bytes: &[u8], expected: &str| {
+            let mut out = Vec::new();
+            super::write_string(&mut out, bytes);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        };
+        check(b"a\xffb", r#""a\ufffdb""#);
+        check(b"\xe2\x82", r#""\ufffd\ufffd""#);
+        check(b"\xe2\x82\xac\xe2", "\"\u{20ac}\\ufffd\"");
+    }
+
     #[test]
     fn escapes_as_go_does() {
         let mut out = Vec::new();
