@@ -1,0 +1,143 @@
+//! Bearer tokens in headers: `Authorization`, and the WebSocket subprotocol that browsers use
+//! because they cannot set headers.
+
+use std::{str, sync::Arc};
+
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use http::{HeaderMap, HeaderValue, header};
+use types::Step;
+
+use crate::{AuthnFailure, Consumed, Remarks, TokenAnswer, token::TokenUser};
+
+/// `base64.RawURLEncoding` of Go: no padding, and the unused bits of the last character may be set.
+pub(crate) const BASE64_URL: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
+);
+
+const PROTOCOL_PREFIX: &[u8] = b"base64url.bearer.authorization.k8s.io.";
+const EXTRA_SPACE: &str =
+    "the provided Authorization header contains extra space before the bearer token, and is ignored";
+const INVALID_TOKEN: &str = "invalid bearer token";
+
+/// Tries the tokens that `headers` show, each with `judge`: first the one of the first
+/// `Authorization` header, then, of a WebSocket request, the one among the subprotocols. The first
+/// that is accepted wins; what is wrong with the others is added to `failures`.
+// UPSTREAM: a bad token in one place does not spoil a good one in the other (kube-apiserver 1.36)
+pub fn authenticate(
+    headers: &HeaderMap,
+    failures: &mut Vec<AuthnFailure>,
+    remarks: &mut Remarks,
+    mut judge: impl FnMut(&str) -> Step<TokenAnswer>,
+) -> Step<Option<(Arc<TokenUser>, Consumed)>> {
+    let mut attempt =
+        |token: &str, remarks: &mut Remarks, failures: &mut Vec<AuthnFailure>| match judge(token) {
+            Step::Ask(question) => Step::Ask(question),
+            Step::Done(TokenAnswer::Accepted(user)) => Step::Done(Some(user)),
+            Step::Done(TokenAnswer::NoOpinion) => {
+                failures.push(AuthnFailure::bad(INVALID_TOKEN));
+                Step::Done(None)
+            }
+            Step::Done(TokenAnswer::Refused(reasons, said)) => {
+                failures.extend(reasons);
+                remarks.append(&said);
+                Step::Done(None)
+            }
+        };
+    if let Some(token) = authorization_token(headers, remarks) {
+        match str::from_utf8(token) {
+            Ok(token) => match attempt(token, remarks, failures) {
+                Step::Ask(question) => return Step::Ask(question),
+                Step::Done(Some(user)) => return Step::Done(Some((user, Consumed::Authorization))),
+                Step::Done(None) => {}
+            },
+            // No token that we could accept is anything but UTF-8.
+            Err(_) => failures.push(AuthnFailure::bad(INVALID_TOKEN)),
+        }
+    }
+    match protocol_token(headers) {
+        Ok(None) => Step::Done(None),
+        Ok(Some((token, rest))) => match attempt(&token, remarks, failures) {
+            Step::Ask(question) => Step::Ask(question),
+            Step::Done(user) => Step::Done(user.map(|user| (user, Consumed::WebSocketProtocol(rest)))),
+        },
+        Err(failure) => {
+            failures.push(failure);
+            Step::Done(None)
+        }
+    }
+}
+
+/// The token of the first `Authorization` header. What follows a second space is not part of it.
+fn authorization_token<'h>(headers: &'h HeaderMap, remarks: &mut Remarks) -> Option<&'h [u8]> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let mut parts = trim(value).split(|byte| *byte == b' ');
+    if !parts.next()?.eq_ignore_ascii_case(b"bearer") {
+        return None;
+    }
+    let token = parts.next()?;
+    if token.is_empty() {
+        // Trimmed of spaces at its end, so something must follow: two spaces after `Bearer`.
+        remarks.warn(EXTRA_SPACE);
+        return None;
+    }
+    Some(token)
+}
+
+/// The token among the WebSocket subprotocols, and the header value that is left without it.
+// UPSTREAM: there must be another subprotocol, for the server has to answer with one; an empty one
+// counts (kube-apiserver 1.36)
+fn protocol_token(headers: &HeaderMap) -> Result<Option<(String, HeaderValue)>, AuthnFailure> {
+    if !is_websocket(headers) {
+        return Ok(None);
+    }
+    let mut token: Option<String> = None;
+    let mut others: Vec<&[u8]> = Vec::new();
+    let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
+    for protocol in values.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(trim) {
+        let Some(encoded) = protocol.strip_prefix(PROTOCOL_PREFIX) else {
+            others.push(protocol);
+            continue;
+        };
+        if token.is_some() {
+            return Err(AuthnFailure::bad("multiple base64.bearer.authorization tokens specified"));
+        }
+        let decoded = BASE64_URL
+            .decode(encoded)
+            .map_err(|_| AuthnFailure::bad("invalid base64.bearer.authorization token encoding"))?;
+        token = Some(
+            String::from_utf8(decoded)
+                .map_err(|_| AuthnFailure::bad("invalid base64.bearer.authorization token"))?,
+        );
+    }
+    let Some(token) = token.filter(|token| !token.is_empty()) else {
+        return Ok(None);
+    };
+    if others.is_empty() {
+        return Err(AuthnFailure::bad("missing additional subprotocol"));
+    }
+    let rest =
+        HeaderValue::from_bytes(&others.join(&b',')).map_err(|_| AuthnFailure::bad("invalid subprotocol"))?;
+    Ok(Some((token, rest)))
+}
+
+/// Whether the request asks for an upgrade to WebSocket.
+// UPSTREAM: the first `Upgrade` header alone counts; any `Connection` header that has `upgrade`
+// anywhere in it does (kube-apiserver 1.36)
+fn is_websocket(headers: &HeaderMap) -> bool {
+    headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+        && headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .any(|value| value.as_bytes().windows(7).any(|part| part.eq_ignore_ascii_case(b"upgrade")))
+}
+
+/// Without white space at both ends, that of Unicode included, as Go trims.
+fn trim(text: &[u8]) -> &[u8] {
+    str::from_utf8(text).map_or_else(|_| text.trim_ascii(), |text| text.trim().as_bytes())
+}

@@ -1,0 +1,164 @@
+//! All authenticators in their order, and what they come to together.
+
+use std::{borrow::Cow, sync::Arc};
+
+use http::HeaderMap;
+use types::{Answers, Decision, Layer, Reason, Step, Timestamp, Trace, User, Verdict, group, username};
+
+use crate::{
+    Anonymous, Attempt, Authenticated, AuthnFailure, Consumed, Identity, Remarks, StaticTokens, TokenAnswer,
+    TokenMemory, TokenUser, Unauthorized, bearer,
+};
+
+/// What a request shows of its requester.
+#[derive(Clone, Copy)]
+pub struct Credentials<'a> {
+    /// What the connection's client certificate came to, judged once for the connection; `None`
+    /// if it showed none.
+    pub certificate: Option<&'a Attempt>,
+    /// All headers of the request.
+    pub headers: &'a HeaderMap,
+    /// The path, decoded once: anonymous access can be limited to paths.
+    pub path: &'a str,
+    /// Tokens found good before; [`NoMemory`](crate::NoMemory) where there are none.
+    pub memory: &'a dyn TokenMemory,
+}
+
+/// The authenticators that are configured. The default has none and refuses everybody.
+///
+/// They are asked in kube-apiserver's order: client certificate, then tokens, then, if no
+/// credential was shown at all, anonymous. The first that accepts wins, and a credential that is
+/// not good does not stop those after it.
+// UPSTREAM: a bad certificate beside a good token is let in; a bad certificate alone is 401, even
+// where anonymous requests are allowed (kube-apiserver 1.36)
+#[derive(Debug, Default)]
+pub struct Authn {
+    /// `--token-auth-file`
+    pub static_tokens: Option<StaticTokens>,
+    /// `--anonymous-auth`
+    pub anonymous: Anonymous,
+}
+
+impl Authn {
+    /// Decides who is asking.
+    pub fn authenticate(
+        &self,
+        credentials: &Credentials<'_>,
+        now: Timestamp,
+        answers: &Answers,
+        trace: &mut impl Trace,
+    ) -> Step<Result<Authenticated, Unauthorized>> {
+        let mut refused = Unauthorized::default();
+        match credentials.certificate {
+            Some(Attempt::User(identity)) if identity.is_valid_at(now) => {
+                note(trace, Decision::Allow, Reason::Passed, || "client certificate accepted".into());
+                return Step::Done(Ok(accepted(identity, Vec::new(), refused.remarks, Consumed::Nothing)));
+            }
+            Some(Attempt::User(_)) => {
+                refused.failures.push(AuthnFailure::bad("x509: certificate has expired or is not yet valid"));
+            }
+            Some(Attempt::Failed(failure)) => refused.failures.push(failure.clone()),
+            Some(Attempt::NoOpinion) | None => {}
+        }
+        let memory = credentials.memory;
+        let Unauthorized { failures, remarks } = &mut refused;
+        let token = bearer::authenticate(credentials.headers, failures, remarks, |token| {
+            if let Some(user) = memory.recall(token, now).filter(|user| user.identity.is_valid_at(now)) {
+                return Step::Done(TokenAnswer::Accepted(user));
+            }
+            match self.judge_token(token, None, now, answers) {
+                Step::Done(TokenAnswer::Accepted(user)) => {
+                    let identity = with_authenticated(&user.identity);
+                    let user = Arc::new(TokenUser { identity, ..TokenUser::clone(&user) });
+                    memory.keep(token, &user, now);
+                    Step::Done(TokenAnswer::Accepted(user))
+                }
+                step => step,
+            }
+        });
+        match token {
+            Step::Ask(question) => return Step::Ask(question),
+            Step::Done(Some((user, consumed))) => {
+                note(trace, Decision::Allow, Reason::Passed, || "bearer token accepted".into());
+                let mut remarks = refused.remarks;
+                remarks.append(&user.remarks);
+                return Step::Done(Ok(accepted(&user.identity, user.audiences.clone(), remarks, consumed)));
+            }
+            Step::Done(None) => {}
+        }
+        for failure in &refused.failures {
+            let reason =
+                if failure.unanswered { Reason::CannotJudgeCredential } else { Reason::BadCredential };
+            note(trace, Decision::Deny, reason, || failure.message.clone());
+        }
+        if refused.failures.is_empty() {
+            if self.anonymous.allows(credentials.path) {
+                note(trace, Decision::Allow, Reason::Passed, || "no credential: anonymous".into());
+                let identity = Anonymous::identity();
+                return Step::Done(Ok(accepted(&identity, Vec::new(), refused.remarks, Consumed::Nothing)));
+            }
+            note(trace, Decision::Deny, Reason::NoCredential, || {
+                "no credential was shown, and anonymous requests are refused here".into()
+            });
+        }
+        Step::Done(Err(refused))
+    }
+
+    /// Judges a token by itself, for the audiences asked for (`None`: those of this API). No memory
+    /// is used, and `system:authenticated` is not added.
+    // UPSTREAM: token authenticators are asked in the order token file, service accounts; the
+    // first that accepts wins, all failures are kept (kube-apiserver 1.36)
+    pub fn judge_token(
+        &self,
+        token: &str,
+        audiences: Option<&[String]>,
+        now: Timestamp,
+        answers: &Answers,
+    ) -> Step<TokenAnswer> {
+        let _ = (audiences, now, answers);
+        if let Some(user) = self.static_tokens.as_ref().and_then(|tokens| tokens.get(token)) {
+            return Step::Done(TokenAnswer::Accepted(Arc::new(TokenUser {
+                identity: Identity { user: Arc::clone(user), valid_until: None },
+                audiences: Vec::new(),
+                remarks: Remarks::default(),
+            })));
+        }
+        Step::Done(TokenAnswer::NoOpinion)
+    }
+}
+
+fn accepted(
+    identity: &Identity,
+    audiences: Vec<String>,
+    remarks: Remarks,
+    consumed: Consumed,
+) -> Authenticated {
+    Authenticated { identity: with_authenticated(identity), audiences, remarks, consumed }
+}
+
+/// The identity with `system:authenticated` as last group.
+// UPSTREAM: not for `system:anonymous`, and not if the user is in `system:authenticated` or
+// `system:unauthenticated` already (kube-apiserver 1.36)
+fn with_authenticated(identity: &Identity) -> Identity {
+    let user = &identity.user;
+    if user.name == username::ANONYMOUS
+        || user.in_group(group::AUTHENTICATED)
+        || user.in_group(group::UNAUTHENTICATED)
+    {
+        return identity.clone();
+    }
+    let mut user = User::clone(user);
+    user.groups.push(group::AUTHENTICATED.into());
+    Identity { user: Arc::new(user), valid_until: identity.valid_until }
+}
+
+fn note(
+    trace: &mut impl Trace,
+    decision: Decision,
+    reason: Reason,
+    detail: impl FnOnce() -> Cow<'static, str>,
+) {
+    if trace.listens() {
+        trace.note(&Verdict { layer: Layer::Authentication, decision, reason, detail: detail() });
+    }
+}
