@@ -6,6 +6,7 @@
 
 mod attributes;
 pub mod json;
+mod media;
 mod question;
 mod secret;
 pub mod selector;
@@ -15,6 +16,7 @@ mod verdict;
 
 pub use attributes::Attributes;
 pub use jiff::Timestamp;
+pub use media::MediaType;
 pub use question::{Answer, Answers, ObjectFacts, ObjectKind, ObjectRef, Question, Step};
 pub use secret::Secret;
 pub use status::{Cause, Status, StatusDetails, StatusReason};

@@ -1,8 +1,11 @@
 //! `metav1.Status`: how every refusal is told to a client.
 
+mod protobuf;
+mod yaml;
+
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::json;
+use crate::{json, media::MediaType};
 
 /// A failure (or a success without an object) in kube-apiserver's shape. The members are
 /// serialised in kube-apiserver's order, so that bodies are equal byte by byte.
@@ -117,6 +120,21 @@ impl Status {
         Self::failure(401, StatusReason::Unauthorized, "Unauthorized")
     }
 
+    /// `Success` or `Failure`.
+    pub const fn outcome(&self) -> &'static str {
+        if self.code < 400 { "Success" } else { "Failure" }
+    }
+
+    /// The body in the form that was negotiated.
+    pub fn to_body(&self, media: MediaType) -> Vec<u8> {
+        match media {
+            MediaType::Json => self.to_json(),
+            MediaType::IndentedJson => self.to_json_indented(),
+            MediaType::Yaml => self.to_yaml().into_bytes(),
+            MediaType::Protobuf => self.to_protobuf(),
+        }
+    }
+
     /// The body on one line, with kube-apiserver's line feed at the end.
     pub fn to_json(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(160 + self.message.len());
@@ -131,6 +149,18 @@ impl Status {
         let mut out = Vec::with_capacity(240 + self.message.len());
         drop(json::write_indented(&mut out, self));
         out
+    }
+
+    /// The body as YAML.
+    pub fn to_yaml(&self) -> String {
+        let mut out = String::with_capacity(240 + self.message.len());
+        yaml::write(&mut out, &serde_json::to_value(self).unwrap_or_default(), 0);
+        out
+    }
+
+    /// The body as Kubernetes' protobuf, its magic bytes included.
+    pub fn to_protobuf(&self) -> Vec<u8> {
+        protobuf::encode(self)
     }
 }
 
@@ -157,7 +187,7 @@ impl Serialize for Status {
             kind: "Status",
             api_version: "v1",
             metadata: Empty {},
-            status: if self.code < 400 { "Success" } else { "Failure" },
+            status: self.outcome(),
             message: &self.message,
             reason: self.reason.as_str(),
             details: self.details.as_ref(),
