@@ -1,0 +1,384 @@
+//! Audit events as lines of a file or of standard output: `--audit-log-path`.
+//!
+//! Workers hand lines over and one thread writes them, all that have come in the meantime with one
+//! call (group commit): a line handed over alone costs more than the rest of a request's audit.
+//! Lines come out whole, and in the order in which they were handed over.
+//!
+//! # What each mode promises
+//!
+//! "With the operating system" means that `write(2)` has taken the line, as for kube-apiserver:
+//! it survives the death of the gate, not that of the machine.
+//!
+//! | mode | a committed line | an appended line | when it cannot be written |
+//! |---|---|---|---|
+//! | `blocking` | with the operating system before [`LogSink::commit`] ends | follows in order | counted as failed, the request goes on |
+//! | `blocking-strict` | as above | as above | counted as failed, `commit` says so and the request must be refused |
+//! | `batch` | in memory | in memory | counted as failed |
+//!
+//! In `batch`, lines wait for at most [`LINGER`] or 64 KiB; beyond [`LogOptions::buffer`] waiting
+//! lines every further one is dropped and counted. The blocking modes never drop: whoever commits
+//! waits, and since lines go out in order, no more can be waiting than there are requests in flight.
+//! An orderly end ([`LogSink::close`]) writes everything; if the gate is killed, appended lines that
+//! nobody waited for, and in `batch` all waiting ones, can be lost.
+
+mod output;
+mod writer;
+
+use std::{
+    future::Future,
+    path::PathBuf,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant, SystemTime},
+};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::oneshot;
+
+use output::Output;
+
+/// The longest time that a line waits for company in [`LogMode::Batch`].
+pub const LINGER: Duration = Duration::from_millis(10);
+
+/// How long the last handle waits for the writer when it goes away without [`LogSink::close`].
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// So many waiting bytes are written without waiting for more.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// `--audit-log-mode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogMode {
+    /// A request waits until its line is with the operating system; errors do not stop it.
+    // UPSTREAM: the default of --audit-log-mode (kube-apiserver 1.36)
+    #[default]
+    Blocking,
+    /// As `Blocking`, but a request whose `RequestReceived` line cannot be written is refused.
+    BlockingStrict,
+    /// Nothing waits; lines are dropped when the buffer is full.
+    Batch,
+}
+
+impl LogMode {
+    /// As the flag spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Blocking => "blocking",
+            Self::BlockingStrict => "blocking-strict",
+            Self::Batch => "batch",
+        }
+    }
+}
+
+impl std::str::FromStr for LogMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Blocking, Self::BlockingStrict, Self::Batch]
+            .into_iter()
+            .find(|mode| mode.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is none of `batch`, `blocking`, `blocking-strict`"))
+    }
+}
+
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// `-`
+    Stdout,
+    /// A file, opened to append and created with mode 0600.
+    File(PathBuf),
+}
+
+impl Target {
+    /// Reads the value of `--audit-log-path`.
+    pub fn parse(path: &str) -> Self {
+        if path == "-" { Self::Stdout } else { Self::File(path.into()) }
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("standard output"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// How to open a [`LogSink`].
+#[derive(Clone, Debug)]
+pub struct LogOptions {
+    /// Where lines go.
+    pub target: Target,
+    /// What is promised.
+    pub mode: LogMode,
+    /// How many lines may wait in [`LogMode::Batch`]: `--audit-log-batch-buffer-size`.
+    pub buffer: usize,
+}
+
+impl LogOptions {
+    /// kube-apiserver's defaults.
+    pub const fn new(target: Target) -> Self {
+        Self { target, mode: LogMode::Blocking, buffer: 10_000 }
+    }
+}
+
+/// Why a log cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file would lie in a directory that is not there.
+    #[error("audit log `{path}`: there is no directory `{parent}`; create it, readable by the gate alone")]
+    NoDirectory {
+        /// The file.
+        path: PathBuf,
+        /// The directory.
+        parent: PathBuf,
+    },
+    /// Anything else.
+    #[error("audit log `{target}`: {error}")]
+    Io {
+        /// Where lines were to go.
+        target: Target,
+        /// What the operating system says.
+        #[source]
+        error: std::io::Error,
+    },
+}
+
+/// The line is not on record: only from [`LogMode::BlockingStrict`], and when the sink is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("failed to store audit event")]
+pub struct NotRecorded;
+
+/// What has become of the lines so far, and how the sink fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogStatus {
+    /// Where lines go.
+    pub target: Target,
+    /// What is promised.
+    pub mode: LogMode,
+    /// Lines handed over, whatever became of them.
+    pub received: u64,
+    /// Lines with the operating system.
+    pub written: u64,
+    /// Lines that the operating system did not take.
+    pub failed: u64,
+    /// Lines that found the buffer full, or the sink closed.
+    pub dropped: u64,
+    /// Lines still waiting.
+    pub waiting: u64,
+    /// Since when and why lines cannot be written; `None` while they can.
+    pub degraded: Option<Degraded>,
+}
+
+/// Why lines cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Degraded {
+    /// The first failure since the last success.
+    pub since: SystemTime,
+    /// What the operating system said last.
+    pub reason: String,
+}
+
+/// A log that lines can be handed to from any thread. Cloning it gives another handle; the log is
+/// closed by [`LogSink::close`] or with the last handle.
+#[derive(Clone)]
+pub struct LogSink(Arc<Handle>);
+
+struct Handle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    options: LogOptions,
+    queue: Mutex<Queue>,
+    /// To the writer: there is something to do.
+    wake: Condvar,
+    /// From the writer: it has ended.
+    ended: Condvar,
+    received: AtomicU64,
+    written: AtomicU64,
+    failed: AtomicU64,
+    dropped: AtomicU64,
+    degraded: Mutex<Option<Degraded>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    batch: Batch,
+    /// The writer sleeps and must be woken.
+    writer_sleeps: bool,
+    reopen: bool,
+    closed: bool,
+    writer_ended: bool,
+}
+
+/// Lines that wait together.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    lines: usize,
+    /// Who waits, and where in `bytes` their line ends; ascending.
+    waiters: Vec<(usize, oneshot::Sender<Result<(), NotRecorded>>)>,
+}
+
+impl LogSink {
+    /// Opens the log and starts its writer.
+    pub fn open(options: LogOptions) -> Result<Self, OpenError> {
+        let output = output::open(&options.target)?;
+        let target = options.target.clone();
+        Self::start(options, output).map_err(|error| OpenError::Io { target, error })
+    }
+
+    fn start(options: LogOptions, output: impl Output) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            options,
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            ended: Condvar::new(),
+            received: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            degraded: Mutex::new(None),
+        });
+        let for_writer = Arc::clone(&shared);
+        std::thread::Builder::new()
+            .name("audit-log".into())
+            .spawn(move || writer::run(&for_writer, output))?;
+        Ok(Self(Arc::new(Handle { shared })))
+    }
+
+    /// Hands over one line, line feed included, that nobody waits for.
+    pub fn append(&self, line: &[u8]) {
+        self.0.shared.hand_over(line, None);
+    }
+
+    /// Hands over one line, line feed included, and ends when the mode's promise is kept.
+    ///
+    /// The line is handed over at once, before the answer is first polled: other work may be done
+    /// in between. Dropping the answer does not take the line back.
+    pub fn commit(&self, line: &[u8]) -> Commit {
+        let shared = &self.0.shared;
+        if shared.options.mode == LogMode::Batch {
+            shared.hand_over(line, None);
+            return Commit(None);
+        }
+        let (sender, receiver) = oneshot::channel();
+        shared.hand_over(line, Some(sender));
+        Commit(Some(receiver))
+    }
+
+    /// Opens the file anew before the next line, so that a rotated file can be taken away. If that
+    /// fails, lines go on to the old file, and the status says so.
+    pub fn reopen(&self) {
+        let shared = &self.0.shared;
+        let mut queue = shared.queue.lock();
+        queue.reopen = true;
+        shared.wake_writer(&mut queue);
+    }
+
+    /// How the sink fares.
+    pub fn status(&self) -> LogStatus {
+        let shared = &self.0.shared;
+        let received = shared.received.load(Relaxed);
+        let (written, failed, dropped) =
+            (shared.written.load(Relaxed), shared.failed.load(Relaxed), shared.dropped.load(Relaxed));
+        LogStatus {
+            target: shared.options.target.clone(),
+            mode: shared.options.mode,
+            received,
+            written,
+            failed,
+            dropped,
+            // The four are read one after the other while lines move on.
+            waiting: received.saturating_sub(written + failed + dropped),
+            degraded: shared.degraded.lock().clone(),
+        }
+    }
+
+    /// Writes everything that has been handed over, then ends the writer. It blocks the calling
+    /// thread until then, but not for longer than `within`; the answer tells how many lines are
+    /// still waiting. Lines that come later are counted as dropped.
+    pub fn close(&self, within: Duration) -> LogStatus {
+        self.0.close(within);
+        self.status()
+    }
+}
+
+impl Handle {
+    fn close(&self, within: Duration) {
+        let until = Instant::now() + within;
+        let mut queue = self.shared.queue.lock();
+        queue.closed = true;
+        self.shared.wake_writer(&mut queue);
+        while !queue.writer_ended && !self.shared.ended.wait_until(&mut queue, until).timed_out() {}
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.close(CLOSE_WITHIN);
+    }
+}
+
+impl Shared {
+    fn hand_over(&self, line: &[u8], waiter: Option<oneshot::Sender<Result<(), NotRecorded>>>) {
+        self.received.fetch_add(1, Relaxed);
+        let batching = self.options.mode == LogMode::Batch;
+        let mut queue = self.queue.lock();
+        if queue.closed || batching && queue.batch.lines >= self.options.buffer {
+            self.dropped.fetch_add(1, Relaxed);
+            drop(queue);
+            if let Some(waiter) = waiter {
+                let _gone = waiter.send(self.refusal());
+            }
+            return;
+        }
+        let before = queue.batch.bytes.len();
+        queue.batch.bytes.extend_from_slice(line);
+        queue.batch.lines += 1;
+        let after = queue.batch.bytes.len();
+        if let Some(waiter) = waiter {
+            queue.batch.waiters.push((after, waiter));
+        }
+        if !batching || before == 0 || before < BATCH_BYTES && after >= BATCH_BYTES {
+            self.wake_writer(&mut queue);
+        }
+    }
+
+    fn wake_writer(&self, queue: &mut Queue) {
+        if std::mem::take(&mut queue.writer_sleeps) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// What a request hears whose line could not be written.
+    fn refusal(&self) -> Result<(), NotRecorded> {
+        if self.options.mode == LogMode::BlockingStrict { Err(NotRecorded) } else { Ok(()) }
+    }
+}
+
+/// Ends when the promise about a committed line has been kept, or cannot be.
+#[must_use = "a committed line is waited for"]
+pub struct Commit(Option<oneshot::Receiver<Result<(), NotRecorded>>>);
+
+impl Future for Commit {
+    type Output = Result<(), NotRecorded>;
+
+    fn poll(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            None => Poll::Ready(Ok(())),
+            // The writer always answers, unless it panicked.
+            Some(receiver) => Pin::new(receiver).poll(ctx).map(|answer| answer.unwrap_or(Err(NotRecorded))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
