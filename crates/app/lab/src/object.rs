@@ -105,9 +105,6 @@ mod tests {
         assert_eq!(object, json!({"metadata": {"name": "x", "namespace": "ns"}, "spec": {"a": {"b": 1}}}));
         assert_eq!(remove(&mut object, &["spec", "a", "b"]), Some(json!(1)));
         assert_eq!(remove(&mut object, &["nope", "a"]), None);
-        assert_eq!(
-            (name(&object), namespace(&object), number(&object, "/spec/a/b")),
-            ("x", "ns", 0)
-        );
+        assert_eq!((name(&object), namespace(&object), number(&object, "/spec/a/b")), ("x", "ns", 0));
     }
 }

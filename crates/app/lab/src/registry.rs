@@ -157,7 +157,12 @@ const SCALE: Subresource = Subresource {
 
 impl Kind {
     /// What most kinds are: namespaced, with all verbs, a name and an age.
-    const fn new(group: &'static str, plural: &'static str, singular: &'static str, kind: &'static str) -> Self {
+    const fn new(
+        group: &'static str,
+        plural: &'static str,
+        singular: &'static str,
+        kind: &'static str,
+    ) -> Self {
         Self {
             group,
             version: "v1",
@@ -322,7 +327,12 @@ mod tests {
         for kind in all() {
             assert!(GROUPS.contains(&kind.group), "{}", kind.qualified());
             assert_eq!(kind.singular, kind.kind.to_lowercase());
-            assert_eq!(all().filter(|k| k.qualified() == kind.qualified()).count(), 1, "{}", kind.qualified());
+            assert_eq!(
+                all().filter(|k| k.qualified() == kind.qualified()).count(),
+                1,
+                "{}",
+                kind.qualified()
+            );
             assert!(kind.subresources.is_sorted_by_key(|sub| sub.name), "{}", kind.qualified());
         }
         for (group, version) in GROUPS.iter().flat_map(|g| versions(g).into_iter().map(move |v| (*g, v))) {

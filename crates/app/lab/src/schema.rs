@@ -107,12 +107,16 @@ mod tests {
         check(
             "Deployment",
             r#"{"spec":{"replicas":"2"}}"#,
-            json!("json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32"),
+            json!(
+                "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32"
+            ),
         );
         check(
             "Pod",
             r#"{"spec":{"containers":{}}}"#,
-            json!("json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container"),
+            json!(
+                "json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container"
+            ),
         );
     }
 

@@ -7,11 +7,7 @@
 mod disk;
 mod history;
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use parking_lot::RwLock;
 use serde_json::Value;
@@ -206,11 +202,9 @@ impl Inner {
         resource: &'a str,
         namespace: Option<&'a str>,
     ) -> impl Iterator<Item = (&'a Key, &'a Arc<Value>)> {
-        self.objects
-            .range(Key::new(resource, namespace.unwrap_or_default(), "")..)
-            .take_while(move |(key, _)| {
-                &*key.resource == resource && namespace.is_none_or(|ns| key.namespace == ns)
-            })
+        self.objects.range(Key::new(resource, namespace.unwrap_or_default(), "")..).take_while(
+            move |(key, _)| &*key.resource == resource && namespace.is_none_or(|ns| key.namespace == ns),
+        )
     }
 
     fn commit(

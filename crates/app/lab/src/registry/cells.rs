@@ -83,7 +83,8 @@ impl Cell {
 
 pub(super) const AGE: Column = Column::new("Age", Cell::Age);
 pub(super) const AGE_ONLY: &[Column] = &[AGE];
-pub(super) const CREATED_AT: &[Column] = &[Column::new("Created At", Cell::Text("/metadata/creationTimestamp"))];
+pub(super) const CREATED_AT: &[Column] =
+    &[Column::new("Created At", Cell::Text("/metadata/creationTimestamp"))];
 
 pub(super) fn none_if_empty(text: String) -> String {
     if text.is_empty() { "<none>".into() } else { text }
@@ -95,7 +96,9 @@ pub(super) fn joined(object: &Value, at: &str) -> String {
 
 pub(super) fn labels(object: &Value, at: &str) -> String {
     let pairs = map(object, at).into_iter().flatten();
-    none_if_empty(pairs.map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())).collect::<Vec<_>>().join(","))
+    none_if_empty(
+        pairs.map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())).collect::<Vec<_>>().join(","),
+    )
 }
 
 /// One member of each item of a list, joined by commas.

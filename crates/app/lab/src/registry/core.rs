@@ -11,8 +11,8 @@ use k8s_openapi::api::{core::v1 as api, policy::v1::Eviction};
 use serde_json::{Value, json};
 
 use super::{
-    Behaviour, CREATE, Cell, Column, Define, FieldError, Kind, NO_COLLECTION, NameRule, Review,
-    STATUS, Subresource,
+    Behaviour, CREATE, Cell, Column, Define, FieldError, Kind, NO_COLLECTION, NameRule, Review, STATUS,
+    Subresource,
     cells::{AGE, each, joined, none_if_empty},
     define, events,
     rules::immutable,
@@ -205,7 +205,9 @@ fn data_keys(object: &Value) -> Vec<FieldError> {
 
 /// What an update may not do to an object that was made immutable.
 fn sealed(object: &Value, old: Option<&Value>) -> Vec<FieldError> {
-    let Some(old) = old.filter(|old| old.get("immutable") == Some(&Value::Bool(true))) else { return Vec::new() };
+    let Some(old) = old.filter(|old| old.get("immutable") == Some(&Value::Bool(true))) else {
+        return Vec::new();
+    };
     ["immutable", "data", "binaryData"]
         .into_iter()
         .filter(|field| object.get(*field) != old.get(*field))

@@ -30,10 +30,16 @@ pub(super) const KINDS: &[Kind] = &[
         subresources: &[STATUS],
         columns: &[
             Column::new("Type", Cell::Text("/spec/type")),
-            Column::new("NominalConcurrencyShares", Cell::With(|level| limited(level, "nominalConcurrencyShares"))),
+            Column::new(
+                "NominalConcurrencyShares",
+                Cell::With(|level| limited(level, "nominalConcurrencyShares")),
+            ),
             Column::new("Queues", Cell::With(|level| limited(level, "limitResponse/queuing/queues"))),
             Column::new("HandSize", Cell::With(|level| limited(level, "limitResponse/queuing/handSize"))),
-            Column::new("QueueLengthLimit", Cell::With(|level| limited(level, "limitResponse/queuing/queueLengthLimit"))),
+            Column::new(
+                "QueueLengthLimit",
+                Cell::With(|level| limited(level, "limitResponse/queuing/queueLengthLimit")),
+            ),
             AGE,
         ],
         validate: |level, _| super::rules::require(level, &["spec.type"]),
@@ -51,12 +57,16 @@ pub(super) const KINDS: &[Kind] = &[
 fn flow_schema(schema: &Value, _: Option<&Value>) -> Vec<FieldError> {
     let mut wrong = Vec::new();
     if text(schema, "/spec/priorityLevelConfiguration/name").is_empty() {
-        wrong.push(FieldError::required("spec.priorityLevelConfiguration.name", "must reference a priority level"));
+        wrong.push(FieldError::required(
+            "spec.priorityLevelConfiguration.name",
+            "must reference a priority level",
+        ));
     }
     let precedence = number(schema, "/spec/matchingPrecedence");
     if !(1..=10_000).contains(&precedence) {
         let (field, value) = ("spec.matchingPrecedence", precedence.into());
-        let detail = if precedence < 1 { "must be a positive value" } else { "must not be greater than 10000" };
+        let detail =
+            if precedence < 1 { "must be a positive value" } else { "must not be greater than 10000" };
         wrong.push(FieldError::invalid(field, &value, detail));
     }
     wrong

@@ -19,7 +19,10 @@ pub(super) const KINDS: &[Kind] = &[
         columns: &[
             Column::new("Class", Cell::TextOrNone("/spec/ingressClassName")),
             Column::new("Hosts", Cell::With(hosts)),
-            Column::new("Address", Cell::With(|ingress| each(ingress, "/status/loadBalancer/ingress", "/ip"))),
+            Column::new(
+                "Address",
+                Cell::With(|ingress| each(ingress, "/status/loadBalancer/ingress", "/ip")),
+            ),
             Column::new("Ports", Cell::With(ports)),
             AGE,
         ],
@@ -39,7 +42,9 @@ pub(super) const KINDS: &[Kind] = &[
             default(policy, &["spec", "podSelector"], json!({}));
             for ports in ["/spec/ingress", "/spec/egress"] {
                 let Some(Value::Array(rules)) = policy.pointer_mut(ports) else { continue };
-                for port in rules.iter_mut().filter_map(|rule| rule.get_mut("ports")?.as_array_mut()).flatten() {
+                for port in
+                    rules.iter_mut().filter_map(|rule| rule.get_mut("ports")?.as_array_mut()).flatten()
+                {
                     default(port, &["protocol"], "TCP");
                 }
             }

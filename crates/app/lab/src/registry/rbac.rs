@@ -117,8 +117,11 @@ fn binding(binding: &Value, old: Option<&Value>) -> Vec<FieldError> {
         let shown = format!("{:?}", text(reference, "/apiGroup"));
         wrong.push(FieldError::unsupported("roleRef.apiGroup", &shown, &[GROUP]));
     }
-    let kinds: &[&str] =
-        if crate::object::namespace(binding).is_empty() { &["ClusterRole"] } else { &["Role", "ClusterRole"] };
+    let kinds: &[&str] = if crate::object::namespace(binding).is_empty() {
+        &["ClusterRole"]
+    } else {
+        &["Role", "ClusterRole"]
+    };
     let kind = text(reference, "/kind");
     if !kinds.contains(&kind) {
         wrong.push(FieldError::unsupported("roleRef.kind", &format!("{kind:?}"), kinds));

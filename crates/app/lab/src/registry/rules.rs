@@ -16,7 +16,8 @@ pub(crate) struct FieldError {
 impl FieldError {
     /// The field must be there.
     pub(crate) fn required(field: impl Into<String>, detail: &str) -> Self {
-        let message = if detail.is_empty() { "Required value".into() } else { format!("Required value: {detail}") };
+        let message =
+            if detail.is_empty() { "Required value".into() } else { format!("Required value: {detail}") };
         Self { reason: "FieldValueRequired", field: field.into(), message }
     }
 
@@ -40,7 +41,11 @@ impl FieldError {
 
     /// The value stands there twice.
     pub(crate) fn duplicate(field: impl Into<String>, value: &Value) -> Self {
-        Self { reason: "FieldValueDuplicate", field: field.into(), message: format!("Duplicate value: {value}") }
+        Self {
+            reason: "FieldValueDuplicate",
+            field: field.into(),
+            message: format!("Duplicate value: {value}"),
+        }
     }
 
     /// The value is longer than it may be.
@@ -124,7 +129,11 @@ pub(crate) fn path_segment(name: &str) -> Vec<String> {
     match name {
         "." => vec!["may not be '.'".into()],
         ".." => vec!["may not be '..'".into()],
-        _ => ['/', '%'].into_iter().filter(|c| name.contains(*c)).map(|c| format!("may not contain '{c}'")).collect(),
+        _ => ['/', '%']
+            .into_iter()
+            .filter(|c| name.contains(*c))
+            .map(|c| format!("may not contain '{c}'"))
+            .collect(),
     }
 }
 
@@ -171,7 +180,11 @@ pub(super) fn selector_matches_template(object: &Value) -> Vec<FieldError> {
         return Vec::new();
     }
     let labels = labels.unwrap_or(&Value::Null);
-    vec![FieldError::invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")]
+    vec![FieldError::invalid(
+        "spec.template.metadata.labels",
+        labels,
+        "`selector` does not match template `labels`",
+    )]
 }
 
 /// What is wrong with the containers of a pod or template; `field` leads to its spec.

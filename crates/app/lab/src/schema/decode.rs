@@ -73,7 +73,11 @@ impl Walk {
             return match short(name) {
                 "Quantity" => quantity(value, at),
                 "IntOrString" => expect(value, at, "intstr.IntOrString", |v| v.is_string() || v.is_i64()),
-                _ => self.value(value, definition, &At { owner: struct_name(name, definition, at.owner), ..at.clone() }),
+                _ => self.value(
+                    value,
+                    definition,
+                    &At { owner: struct_name(name, definition, at.owner), ..at.clone() },
+                ),
             };
         }
         match schema.get("type").and_then(Value::as_str) {
@@ -112,7 +116,8 @@ impl Walk {
         });
         for (name, item) in map.iter_mut() {
             if let Some(member) = properties.get(name) {
-                let inner = At { owner: at.owner, fields: join(&at.fields, name), path: join(&at.path, name) };
+                let inner =
+                    At { owner: at.owner, fields: join(&at.fields, name), path: join(&at.path, name) };
                 self.value(item, member, &inner)?;
             }
         }

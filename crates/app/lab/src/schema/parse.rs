@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn the_last_of_two_counts_and_both_are_told() {
-        let parsed = super::parse(br#"{"data":{"a":"1"},"data":{"a":"2"},"l":[{"x":1,"x":2,"x":3}]}"#).unwrap();
+        let parsed =
+            super::parse(br#"{"data":{"a":"1"},"data":{"a":"2"},"l":[{"x":1,"x":2,"x":3}]}"#).unwrap();
         assert_eq!(parsed.value, json!({"data": {"a": "2"}, "l": [{"x": 3}]}));
         assert_eq!(parsed.duplicates, ["data", "l[0].x"]);
         assert!(super::parse(b"{} {}").is_err());

@@ -39,10 +39,7 @@ fn lists_go_back_in_time_until_the_window_ends() {
     put(&store, "a", 2);
     delete(&store, "b");
     assert_eq!(values(&store.list("things", Some("ns")).0), [("a".into(), 2)]);
-    assert_eq!(
-        values(&store.list_at("things", None, then).unwrap()),
-        [("a".into(), 1), ("b".into(), 1)]
-    );
+    assert_eq!(values(&store.list_at("things", None, then).unwrap()), [("a".into(), 1), ("b".into(), 1)]);
     assert_eq!(values(&store.list_at("things", Some("other"), then).unwrap()), []);
     put(&store, "c", 1);
     put(&store, "d", 1);
@@ -93,8 +90,7 @@ fn a_torn_tail_is_cut_at_every_byte() {
     let bytes = std::fs::read(&path).unwrap();
     for cut in 0..bytes.len() {
         std::fs::write(&path, &bytes[..cut]).unwrap();
-        let expected: &[(String, i64)] =
-            if (cut as u64) < whole_records { &[] } else { &[("a".into(), 1)] };
+        let expected: &[(String, i64)] = if (cut as u64) < whole_records { &[] } else { &[("a".into(), 1)] };
         assert_eq!(values(&on_disk(&path).list("things", None).0), expected, "cut at {cut}");
         // What is written after the cut must be readable again.
         put(&on_disk(&path), "z", 9);

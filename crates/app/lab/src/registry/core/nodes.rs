@@ -18,7 +18,10 @@ pub(super) const NODES: Kind = Kind {
         Column::wide("External-IP", Cell::With(|node| address(node, "ExternalIP"))),
         Column::wide("OS-Image", Cell::With(|node| info(node, "/status/nodeInfo/osImage"))),
         Column::wide("Kernel-Version", Cell::With(|node| info(node, "/status/nodeInfo/kernelVersion"))),
-        Column::wide("Container-Runtime", Cell::With(|node| info(node, "/status/nodeInfo/containerRuntimeVersion"))),
+        Column::wide(
+            "Container-Runtime",
+            Cell::With(|node| info(node, "/status/nodeInfo/containerRuntimeVersion")),
+        ),
     ],
     fields: &[("spec.unschedulable", "/spec/unschedulable")],
     ..core("nodes", "node", "Node", define::<api::Node>)

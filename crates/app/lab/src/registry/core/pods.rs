@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use types::Timestamp;
 
 use super::{
-    AGE, BINDING, Behaviour, Cell, Column, EVICTION, FieldError, Kind, STATUS, Subresource, api, core, default,
-    define, list, number, set, text,
+    AGE, BINDING, Behaviour, Cell, Column, EVICTION, FieldError, Kind, STATUS, Subresource, api, core,
+    default, define, list, number, set, text,
 };
 use crate::{
     object::{enter, is_terminating, members},
@@ -15,7 +15,12 @@ use crate::{
 pub(super) const PODS: Kind = Kind {
     short_names: &["po"],
     categories: &["all"],
-    subresources: &[BINDING, EVICTION, Subresource { verbs: &["get"], ..Subresource::own("log", Behaviour::Log) }, STATUS],
+    subresources: &[
+        BINDING,
+        EVICTION,
+        Subresource { verbs: &["get"], ..Subresource::own("log", Behaviour::Log) },
+        STATUS,
+    ],
     columns: &[
         Column::new("Ready", Cell::With(ready)),
         Column::new("Status", Cell::With(status)),
@@ -127,7 +132,8 @@ fn changeless(spec: &Value) -> Value {
 }
 
 fn ready(pod: &Value) -> String {
-    let ready = list(pod, "/status/containerStatuses").iter().filter(|c| c.get("ready") == Some(&Value::Bool(true)));
+    let ready =
+        list(pod, "/status/containerStatuses").iter().filter(|c| c.get("ready") == Some(&Value::Bool(true)));
     format!("{}/{}", ready.count(), list(pod, "/spec/containers").len())
 }
 
@@ -154,7 +160,11 @@ fn restarts(pod: &Value, now: Timestamp) -> String {
     let statuses = list(pod, "/status/containerStatuses");
     let count: i64 = statuses.iter().map(|c| number(c, "/restartCount")).sum();
     let last = statuses.iter().map(|c| text(c, "/lastState/terminated/finishedAt")).max().unwrap_or_default();
-    if count > 0 && !last.is_empty() { format!("{count} ({} ago)", age(last, now)) } else { count.to_string() }
+    if count > 0 && !last.is_empty() {
+        format!("{count} ({} ago)", age(last, now))
+    } else {
+        count.to_string()
+    }
 }
 
 fn gates(pod: &Value) -> String {

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    AGE, Cell, Column, FieldError, Kind, NameRule, STATUS, api, core, default, define, each, joined, list, none_if_empty, number, set, text,
+    AGE, Cell, Column, FieldError, Kind, NameRule, STATUS, api, core, default, define, each, joined, list,
+    none_if_empty, number, set, text,
 };
 
 pub(super) const SERVICES: Kind = Kind {
@@ -53,9 +54,9 @@ fn prepare(service: &mut Value, old: Option<&Value>) {
 /// An address of 10.96.0.0/12 worked out from the service's UID: nothing in the lab routes it, so
 /// that two services of one address (one in 65 000 pairs) harm nobody.
 fn address(service: &Value) -> String {
-    let hash = crate::object::uid(service)
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = crate::object::uid(service).bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     let [.., a, b, c] = hash.to_be_bytes();
     format!("10.{}.{}.{}", 96 + a % 16, b, 2 + c % 250)
 }
@@ -110,7 +111,8 @@ fn external(service: &Value) -> String {
 
 fn ports(service: &Value) -> String {
     let shown = list(service, "/spec/ports").iter().map(|port| {
-        let (number, protocol, node) = (number(port, "/port"), text(port, "/protocol"), number(port, "/nodePort"));
+        let (number, protocol, node) =
+            (number(port, "/port"), text(port, "/protocol"), number(port, "/nodePort"));
         if node == 0 { format!("{number}/{protocol}") } else { format!("{number}:{node}/{protocol}") }
     });
     none_if_empty(shown.collect::<Vec<_>>().join(","))
