@@ -1,1 +1,20 @@
-//! Not written yet.
+//! Layer 4: may they do this?
+//!
+//! [`Authz`] asks its authorizers one after another, as kube-apiserver's chain does; [`rbac`] is the
+//! one that most clusters rely on. A refusal becomes a [`forbidden`] status in kube-apiserver's words.
+//!
+//! Invariant: only [`Decision::Allow`](types::Decision::Allow) lets a request through. An error, a
+//! missing role, an empty chain or an unknown kind of subject never does.
+
+mod chain;
+mod deny;
+mod forbidden;
+mod opinion;
+pub mod rbac;
+mod review;
+
+pub use chain::{Authz, Mode};
+pub use deny::DenyList;
+pub use forbidden::forbidden;
+pub use opinion::{Error, Opinion, Outcome};
+pub use review::{Resolver, RulesReview, rules_review};

@@ -1,0 +1,128 @@
+//! The chain of authorizers.
+
+use std::{borrow::Cow, sync::Arc};
+
+use types::{Answers, Attributes, Decision, Layer, Reason, Step, Timestamp, Trace, User, Verdict, group};
+
+use crate::{DenyList, Error, Opinion, Resolver, RulesReview, opinion::aggregate, rbac::Rbac, rules_review};
+
+/// An authorizer that the administrator chose: kube-apiserver's `--authorization-mode`.
+#[derive(Clone)]
+pub enum Mode {
+    /// Roles and bindings.
+    Rbac(Rbac),
+    /// Everything goes.
+    AlwaysAllow,
+    /// Nothing goes, unless another authorizer allows it.
+    AlwaysDeny,
+}
+
+impl Mode {
+    /// As the flag spells it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Rbac(_) => "RBAC",
+            Self::AlwaysAllow => "AlwaysAllow",
+            Self::AlwaysDeny => "AlwaysDeny",
+        }
+    }
+
+    fn decide(&self, at: &Attributes<'_>) -> Opinion {
+        match self {
+            Self::Rbac(rbac) => rbac.decide(at),
+            Self::AlwaysAllow => Opinion::allow(""),
+            // UPSTREAM: AlwaysDeny has no opinion, so that a later authorizer may still allow (kube-apiserver 1.36)
+            Self::AlwaysDeny => Opinion::no_opinion("Everything is forbidden."),
+        }
+    }
+}
+
+/// Layer 4: the deny list, then `system:masters`, then the modes in their order.
+#[derive(Clone, Default)]
+pub struct Authz {
+    deny: DenyList,
+    modes: Vec<Mode>,
+}
+
+impl Authz {
+    /// A chain. Without modes it allows nobody but `system:masters`.
+    pub fn new(deny: DenyList, modes: Vec<Mode>) -> Self {
+        Self { deny, modes }
+    }
+
+    /// Why the requester is shut out before anything is decided; `None` lets them pass. Asked before
+    /// impersonation, so that nobody on the deny list can act as somebody else.
+    pub fn standing(&self, requester: &User) -> Option<String> {
+        self.deny.denies(requester)
+    }
+
+    /// May they do this? The first Allow or Deny is the answer; when nobody has one, the reasons of
+    /// all stand in it line by line, and their errors together.
+    ///
+    /// `now` and `answers` are for authorizers that ask outside; RBAC never does.
+    pub fn decide(
+        &self,
+        at: &Attributes<'_>,
+        _now: Timestamp,
+        _answers: &Answers,
+        trace: &mut impl Trace,
+    ) -> Step<Opinion> {
+        let shut_out = self.deny.denies(at.user).map(|why| ("DenyList", Opinion::deny(why)));
+        let superuser = || at.user.in_group(group::MASTERS).then(|| ("system:masters", Opinion::allow("")));
+        // UPSTREAM: members of system:masters are allowed ahead of every mode, without a reason (kube-apiserver 1.36)
+        let ahead = shut_out.or_else(superuser);
+        let opinions = ahead.into_iter().chain(self.modes.iter().map(|mode| (mode.name(), mode.decide(at))));
+        Step::Done(first_decided(opinions.inspect(|(name, opinion)| note(trace, name, opinion))))
+    }
+
+    /// Everything `user` may do in `namespace`, as `SelfSubjectRulesReview` lists it.
+    pub fn rules_review(&self, user: &User, namespace: &str) -> RulesReview {
+        let snapshots: Vec<_> = self.modes.iter().map(Resolver::of).collect();
+        rules_review(&snapshots, user, namespace)
+    }
+}
+
+fn first_decided<'a>(opinions: impl Iterator<Item = (&'a str, Opinion)>) -> Opinion {
+    let (mut reasons, mut errors) = (Vec::new(), Vec::new());
+    for (_, opinion) in opinions {
+        if opinion.decision != Decision::NoOpinion {
+            return opinion;
+        }
+        if !opinion.reason.is_empty() {
+            reasons.push(opinion.reason);
+        }
+        errors.extend(opinion.error);
+    }
+    let error = (!errors.is_empty()).then(|| Error(aggregate(errors.iter().map(|e| e.0.as_str()))));
+    let reason = match reasons.as_slice() {
+        [] => Arc::default(),
+        [one] => Arc::clone(one),
+        several => several.join("\n").into(),
+    };
+    Opinion { decision: Decision::NoOpinion, reason, error }
+}
+
+fn note(trace: &mut impl Trace, name: &str, opinion: &Opinion) {
+    if !trace.listens() {
+        return;
+    }
+    let reason = match (opinion.decision, &opinion.error) {
+        (Decision::Allow, _) => Reason::Allowed,
+        (_, Some(_)) => Reason::CannotDecide,
+        (Decision::Deny, None) => Reason::Denied,
+        (Decision::NoOpinion, None) => Reason::NotAllowed,
+    };
+    let mut detail = String::from(name);
+    for why in [&*opinion.reason, opinion.error.as_ref().map_or("", |e| &e.0)] {
+        if !why.is_empty() {
+            detail.push_str(": ");
+            detail.push_str(why);
+        }
+    }
+    trace.note(&Verdict {
+        layer: Layer::Authorization,
+        decision: opinion.decision,
+        reason,
+        detail: Cow::Owned(detail),
+    });
+}

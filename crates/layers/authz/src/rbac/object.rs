@@ -1,0 +1,195 @@
+//! Roles and bindings as the authorizer keeps them.
+
+use k8s_openapi::api::rbac::v1::{
+    ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
+};
+use types::{User, quote, username};
+
+/// A kind of RBAC object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Rules for one namespace.
+    Role,
+    /// Rules for the cluster, or for any namespace that a RoleBinding lends them to.
+    ClusterRole,
+    /// Grants a role in its own namespace.
+    RoleBinding,
+    /// Grants a role in every namespace and outside of them.
+    ClusterRoleBinding,
+}
+
+impl Kind {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::Role, Self::ClusterRole, Self::RoleBinding, Self::ClusterRoleBinding];
+
+    /// As `kind` spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Role => "Role",
+            Self::ClusterRole => "ClusterRole",
+            Self::RoleBinding => "RoleBinding",
+            Self::ClusterRoleBinding => "ClusterRoleBinding",
+        }
+    }
+
+    /// Whether objects of the kind live in a namespace.
+    pub const fn is_namespaced(self) -> bool {
+        matches!(self, Self::Role | Self::RoleBinding)
+    }
+}
+
+/// Any of the four, as the API spells them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RbacObject {
+    /// `Role`
+    Role(Role),
+    /// `ClusterRole`
+    ClusterRole(ClusterRole),
+    /// `RoleBinding`
+    RoleBinding(RoleBinding),
+    /// `ClusterRoleBinding`
+    ClusterRoleBinding(ClusterRoleBinding),
+}
+
+macro_rules! from_api {
+    ($($kind:ident),*) => {
+        $(impl From<$kind> for RbacObject {
+            fn from(object: $kind) -> Self {
+                Self::$kind(object)
+            }
+        })*
+    };
+}
+from_api!(Role, ClusterRole, RoleBinding, ClusterRoleBinding);
+
+impl RbacObject {
+    pub(super) fn key(&self) -> Key {
+        let (kind, metadata) = match self {
+            Self::Role(o) => (Kind::Role, &o.metadata),
+            Self::ClusterRole(o) => (Kind::ClusterRole, &o.metadata),
+            Self::RoleBinding(o) => (Kind::RoleBinding, &o.metadata),
+            Self::ClusterRoleBinding(o) => (Kind::ClusterRoleBinding, &o.metadata),
+        };
+        let namespace = metadata.namespace.as_deref().filter(|_| kind.is_namespaced()).unwrap_or_default();
+        Key { kind, namespace: namespace.into(), name: metadata.name.as_deref().unwrap_or_default().into() }
+    }
+}
+
+/// Where an object is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) kind: Kind,
+    /// Empty for cluster-wide kinds.
+    pub(super) namespace: Box<str>,
+    pub(super) name: Box<str>,
+}
+
+/// A [`Key`] to look up with.
+#[derive(Clone, Copy, Hash)]
+pub(super) struct KeyRef<'a> {
+    pub(super) kind: Kind,
+    pub(super) namespace: &'a str,
+    pub(super) name: &'a str,
+}
+
+impl hashbrown::Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        (self.kind, self.namespace, self.name) == (key.kind, &*key.namespace, &*key.name)
+    }
+}
+
+/// A RoleBinding or ClusterRoleBinding.
+#[derive(Debug)]
+pub(super) struct Binding {
+    pub(super) key: Key,
+    pub(super) role: RoleRef,
+    pub(super) subjects: Vec<Subject>,
+}
+
+/// What the authorizer needs of an object.
+pub(super) enum Parts {
+    Role(Key, Vec<PolicyRule>),
+    Binding(Binding),
+}
+
+impl From<RbacObject> for Parts {
+    fn from(object: RbacObject) -> Self {
+        let key = object.key();
+        let binding = |key, role, subjects: Option<Vec<Subject>>| {
+            Self::Binding(Binding { key, role, subjects: subjects.unwrap_or_default() })
+        };
+        match object {
+            RbacObject::Role(role) => Self::Role(key, role.rules.unwrap_or_default()),
+            RbacObject::ClusterRole(role) => Self::Role(key, role.rules.unwrap_or_default()),
+            RbacObject::RoleBinding(b) => binding(key, b.role_ref, b.subjects),
+            RbacObject::ClusterRoleBinding(b) => binding(key, b.role_ref, b.subjects),
+        }
+    }
+}
+
+/// Whom a subject means: every subject is in the end a user's name or a group's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Holder {
+    User,
+    Group,
+}
+
+impl Binding {
+    /// The namespace that the binding grants in; empty for the whole cluster. `None` for a RoleBinding
+    /// without a namespace, which cannot exist in a cluster and grants nothing.
+    pub(super) fn scope(&self) -> Option<&str> {
+        match self.key.kind {
+            Kind::RoleBinding if self.key.namespace.is_empty() => None,
+            _ => Some(&self.key.namespace),
+        }
+    }
+
+    /// Whom each subject means, in their order.
+    // UPSTREAM: only kind and name (and namespace) of a subject count, not its apiGroup (kube-apiserver 1.36)
+    pub(super) fn holders(&self) -> impl Iterator<Item = Option<(Holder, String)>> {
+        self.subjects.iter().map(|subject| match subject.kind.as_str() {
+            "User" => Some((Holder::User, subject.name.clone())),
+            "Group" => Some((Holder::Group, subject.name.clone())),
+            // A service account that belongs to no namespace is nobody.
+            "ServiceAccount" => {
+                Some(self.service_account_namespace(subject)).filter(|namespace| !namespace.is_empty()).map(
+                    |ns| (Holder::User, format!("{}{ns}:{}", username::SERVICE_ACCOUNT_PREFIX, subject.name)),
+                )
+            }
+            _ => None,
+        })
+    }
+
+    /// `ClusterRoleBinding "b" of ClusterRole "r" to User "alice"`
+    pub(super) fn describe(&self, subject: usize) -> String {
+        let name = match self.key.kind {
+            Kind::RoleBinding => quote(&format!("{}/{}", self.key.name, self.key.namespace)),
+            _ => quote(&self.key.name),
+        };
+        let subject = self.subjects.get(subject).map(|subject| match subject.kind.as_str() {
+            "ServiceAccount" => {
+                let namespace = self.service_account_namespace(subject);
+                format!("ServiceAccount {}", quote(&format!("{}/{namespace}", subject.name)))
+            }
+            kind => format!("{kind} {}", quote(&subject.name)),
+        });
+        let role = quote(&self.role.name);
+        format!(
+            "{} {name} of {} {role} to {}",
+            self.key.kind.as_str(),
+            self.role.kind,
+            subject.unwrap_or_default()
+        )
+    }
+
+    /// A service account without namespace is one of the binding's own.
+    fn service_account_namespace<'a>(&'a self, subject: &'a Subject) -> &'a str {
+        subject.namespace.as_deref().filter(|ns| !ns.is_empty()).unwrap_or(&self.key.namespace)
+    }
+}
+
+/// Everybody that `user` is: the user itself, and each of its groups.
+pub(super) fn holders_of(user: &User) -> impl Iterator<Item = (Holder, &str)> {
+    std::iter::once((Holder::User, user.name.as_str()))
+        .chain(user.groups.iter().map(|group| (Holder::Group, group.as_str())))
+}
