@@ -1,1 +1,24 @@
-//! Not written yet.
+//! What tests need around a gate: keys ([`Authority`]), an upstream that remembers what reached it
+//! ([`Upstream`]), and a client that sends bytes as they are ([`Client`]).
+//!
+//! Everything blocks and runs on plain threads, so that it shares no code with what it tests.
+//! It is for tests only: a failure panics, with the place.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot go on must stop at the place"
+)]
+
+mod authority;
+mod client;
+mod folder;
+mod message;
+mod upstream;
+
+pub use authority::{Authority, Certified, Spec};
+pub use client::{Client, Response};
+pub use folder::Folder;
+pub use message::Message;
+pub use upstream::{Reply, Upstream};

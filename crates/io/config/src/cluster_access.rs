@@ -1,0 +1,54 @@
+//! How to reach an API server, and as whom.
+
+use std::{fmt, path::PathBuf};
+
+use types::Secret;
+
+/// PEM text and the place it came from.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PemText {
+    /// What an error names: a file, or file and field.
+    pub origin: String,
+    /// The text, unparsed.
+    pub text: Vec<u8>,
+}
+
+impl fmt::Debug for PemText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The text may be a private key.
+        f.debug_struct("PemText").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+/// A bearer token of the gate's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// Fixed.
+    Fixed(Secret),
+    /// Read again while the gate runs, since such files are renewed.
+    File {
+        /// Where.
+        path: PathBuf,
+        /// What stood there when the configuration was loaded.
+        first: Secret,
+    },
+}
+
+/// One context of a kubeconfig, resolved and checked: an API server and the gate's own credential.
+#[derive(Clone, Debug)]
+pub struct ClusterAccess {
+    /// The file and context, for messages: `admin.conf (context kubernetes-admin)`.
+    pub origin: String,
+    /// A DNS name or an IP address, without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// The name that must stand in the server's certificate, when it is not `host`.
+    pub tls_server_name: Option<String>,
+    /// The CAs that may have signed the server's certificate.
+    pub ca: PemText,
+    /// Certificate chain and private key, if the gate has any.
+    pub client_certificate: Option<(PemText, PemText)>,
+    /// A bearer token, if the gate has one.
+    pub token: Option<Token>,
+}
