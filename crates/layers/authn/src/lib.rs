@@ -11,8 +11,11 @@ mod anonymous;
 mod attempt;
 pub mod bearer;
 mod chain;
+pub mod pem;
+pub mod signature;
 mod static_tokens;
 mod token;
+pub mod x509;
 
 pub use anonymous::Anonymous;
 pub use attempt::{Attempt, Authenticated, AuthnFailure, Consumed, Identity, Remarks, Unauthorized};
