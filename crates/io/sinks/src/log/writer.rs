@@ -25,8 +25,9 @@ pub(super) fn run(shared: &Shared, mut output: impl Output) {
                 Err(error) => degrade(shared, &format!("cannot be opened anew: {error}")),
             }
         }
-        let written = batch.lines == 0 || write_batch(shared, &mut output, &mut batch, &mut torn);
-        if written && !reopen {
+        if batch.lines > 0 {
+            write_batch(shared, &mut output, &mut batch, &mut torn, !reopen);
+        } else if !reopen {
             recover(shared);
         }
         batch.bytes.clear();
@@ -77,8 +78,8 @@ fn next_batch(shared: &Shared, spare: Batch) -> Option<(Batch, bool)> {
     Some((std::mem::replace(&mut queue.batch, spare), reopen))
 }
 
-/// Whether all of it was taken.
-fn write_batch(shared: &Shared, output: &mut impl Output, batch: &mut Batch, torn: &mut bool) -> bool {
+/// Writes one batch and tells everybody who waits; `healthy` says that nothing else is wrong.
+fn write_batch(shared: &Shared, output: &mut impl Output, batch: &mut Batch, torn: &mut bool, healthy: bool) {
     let (taken, error) = write_all(output, &batch.bytes, torn);
     // Whole lines only: what is left of a torn one is no record.
     let whole = match &error {
@@ -92,13 +93,15 @@ fn write_batch(shared: &Shared, output: &mut impl Output, batch: &mut Batch, tor
     };
     shared.written.fetch_add(written as u64, Relaxed);
     shared.failed.fetch_add(batch.lines.saturating_sub(written) as u64, Relaxed);
-    if let Some(error) = &error {
-        degrade(shared, &error.to_string());
+    // Before anybody is told, so that whoever has been told sees it.
+    match &error {
+        Some(error) => degrade(shared, &error.to_string()),
+        None if healthy => recover(shared),
+        None => {}
     }
     for (end, waiter) in batch.waiters.drain(..) {
         let _gone = waiter.send(if end <= whole { Ok(()) } else { shared.refusal() });
     }
-    error.is_none()
 }
 
 /// How many of `bytes` were taken, and what stopped the rest. After a torn line the next one begins
