@@ -95,9 +95,9 @@ pub enum Target {
 }
 
 impl Target {
-    /// Reads the value of `--audit-log-path`.
-    pub fn parse(path: &str) -> Self {
-        if path == "-" { Self::Stdout } else { Self::File(path.into()) }
+    /// What a value of `--audit-log-path` means.
+    pub fn new(path: PathBuf) -> Self {
+        if path.as_os_str() == "-" { Self::Stdout } else { Self::File(path) }
     }
 }
 

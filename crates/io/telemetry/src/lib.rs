@@ -1,1 +1,9 @@
-//! Not written yet.
+//! What the gate tells about itself: metrics and logs.
+
+pub mod logging;
+pub mod metrics;
+
+pub use metrics::{
+    AuditCounts, DryRun, InFlight, Metrics, OpenConnection, OpenStream, Protocol, RequestKind, RequestLabels,
+    Series, Stream, Stripped, UpstreamFailure, Worker,
+};

@@ -99,7 +99,7 @@ fn a_new_file_is_for_the_gate_alone_and_a_missing_directory_is_named() {
     let lost = error(&scratch.file("not/there/audit.log"));
     assert!(lost.contains("there is no directory") && lost.ends_with("readable by the gate alone"), "{lost}");
     assert!(error(&scratch.0).contains("directory"), "a directory is no file");
-    assert_eq!(Target::parse("-"), Target::Stdout);
+    assert_eq!(Target::new("-".into()), Target::Stdout);
 }
 
 #[test]

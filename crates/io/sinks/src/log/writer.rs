@@ -27,8 +27,6 @@ pub(super) fn run(shared: &Shared, mut output: impl Output) {
         }
         if batch.lines > 0 {
             write_batch(shared, &mut output, &mut batch, &mut torn, !reopen);
-        } else if !reopen {
-            recover(shared);
         }
         batch.bytes.clear();
         batch.bytes.shrink_to(KEEP_BYTES);
