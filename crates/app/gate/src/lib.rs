@@ -7,6 +7,8 @@
 //! Invariant: nothing is forwarded but by `pipeline.rs`, and it cannot skip a layer: each
 //! stage consumes a permit that only the stage before it can make.
 
+mod answer;
+mod http1;
 mod options;
 mod running;
 mod settings;

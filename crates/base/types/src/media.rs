@@ -25,18 +25,24 @@ impl MediaType {
     }
 
     /// The form in which kube-apiserver writes an error to a client that sent this `Accept`,
-    /// `User-Agent` and query. What cannot be had is JSON; it never makes another error of an error.
+    /// `User-Agent` and query. What cannot be had never makes another error of an error.
     ///
     /// `query` is the raw query without the question mark.
+    // UPSTREAM: where nothing acceptable can be had an error is indented JSON (kube-apiserver 1.36)
     pub fn negotiate(accept: Option<&str>, user_agent: Option<&str>, query: &str) -> Self {
-        match preferred(accept.unwrap_or_default()) {
-            Some(Wanted { media: Self::Json, pretty }) if pretty || is_for_a_person(user_agent, query) => {
-                Self::IndentedJson
-            }
-            Some(Wanted { media, .. }) => media,
-            None if is_for_a_person(user_agent, query) => Self::IndentedJson,
-            None => Self::Json,
-        }
+        Self::acceptable(accept, user_agent, query).unwrap_or(Self::IndentedJson)
+    }
+
+    /// The same, or nothing where the client accepts none of the forms there are.
+    pub fn acceptable(accept: Option<&str>, user_agent: Option<&str>, query: &str) -> Option<Self> {
+        let accept = accept.unwrap_or_default();
+        let wanted =
+            if accept.is_empty() { Wanted { media: Self::Json, pretty: false } } else { preferred(accept)? };
+        let Wanted { media, pretty } = wanted;
+        Some(match media {
+            Self::Json if pretty || is_for_a_person(user_agent, query) => Self::IndentedJson,
+            media => media,
+        })
     }
 }
 
@@ -89,7 +95,8 @@ impl<'a> Clause<'a> {
     fn choose(&self) -> Option<Wanted> {
         let media = match (self.kind, self.subtype) {
             _ if self.transformed => return None,
-            ("*" | "application", "*") | ("application", "json") => MediaType::Json,
+            // UPSTREAM: `application/*` matches nothing (kube-apiserver 1.36)
+            ("*", "*") | ("application", "json") => MediaType::Json,
             ("application", "yaml") => MediaType::Yaml,
             ("application", "vnd.kubernetes.protobuf") => MediaType::Protobuf,
             _ => return None,
@@ -135,7 +142,9 @@ mod tests {
         check("", "kubectl/v1.37.1", "pretty=", Json);
         check("application/json;pretty=1", "x", "", IndentedJson);
         check("application/yaml", "curl/8", "", Yaml);
-        check("text/html", "x", "", Json);
+        check("text/html", "x", "", IndentedJson);
+        check("application/*", "x", "", IndentedJson);
+        assert_eq!(MediaType::acceptable(Some("text/html"), Some("x"), ""), None);
         check("application/vnd.kubernetes.protobuf,application/json", "x", "", Protobuf);
         check("application/vnd.kubernetes.protobuf;q=0.5,application/json", "x", "", Json);
         check("*/*,application/yaml", "x", "", Yaml);
