@@ -7,10 +7,16 @@
 
 mod case;
 mod flip;
+mod given;
 mod ledger;
 mod plan;
 mod report;
 pub mod runners;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 pub use case::{Case, read_cases};
 pub use flip::Flip;
@@ -27,3 +33,8 @@ pub type Run = fn(&Case, &mut Flip) -> Outcome;
 
 /// This package's folder: the ledger, the plan and the vectors lie in it.
 pub const HOME: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The folder of the vectors: `PORTCULLIS_VECTORS`, or the project's own.
+pub fn vectors() -> PathBuf {
+    env::var_os("PORTCULLIS_VECTORS").map_or_else(|| Path::new(HOME).join("vectors"), PathBuf::from)
+}

@@ -1,9 +1,20 @@
 //! One runner a file of vectors.
 
+mod rbac;
+mod rbac_aggregation;
+mod rbac_escalation;
+mod rbac_rules;
 mod request_info;
 mod x509;
 
 use crate::Run;
 
 /// Which file is run by what. Files that no issue has reached yet are in `runners.toml`.
-pub const ALL: &[(&str, Run)] = &[("request_info.jsonl", request_info::run), ("x509.jsonl", x509::run)];
+pub const ALL: &[(&str, Run)] = &[
+    ("rbac.jsonl", rbac::run),
+    ("rbac_aggregation.jsonl", rbac_aggregation::run),
+    ("rbac_escalation.jsonl", rbac_escalation::run),
+    ("rbac_rules.jsonl", rbac_rules::run),
+    ("request_info.jsonl", request_info::run),
+    ("x509.jsonl", x509::run),
+];

@@ -5,11 +5,7 @@
 //! `PORTCULLIS_VECTORS=DIR` takes the files from another folder.
 #![expect(clippy::print_stdout, reason = "the report is this program's output")]
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{env, path::Path, process::ExitCode};
 
 use conformance::{HOME, Ledger, Mode, Plan, run_file, runners};
 
@@ -32,7 +28,7 @@ fn main() -> ExitCode {
 
 fn run(mode: Mode, only: &[&str]) -> Result<usize, String> {
     let home = Path::new(HOME);
-    let folder = env::var_os("PORTCULLIS_VECTORS").map_or_else(|| home.join("vectors"), PathBuf::from);
+    let folder = conformance::vectors();
     let ledger = Ledger::read(&home.join("ledger.toml"))?;
     let plan = Plan::read(&home.join("runners.toml"))?;
     let mut failed = 0;

@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use types::{Answers, Attributes, Decision, Layer, Reason, Step, Timestamp, Trace, User, Verdict, group};
+use types::{
+    Answers, Attributes, Decision, Layer, Reason, Status, Step, Timestamp, Trace, User, Verdict, group,
+};
 
 use crate::{DenyList, Error, Opinion, Resolver, RulesReview, opinion::aggregate, rbac::Rbac, rules_review};
 
@@ -76,9 +78,9 @@ impl Authz {
     }
 
     /// Everything `user` may do in `namespace`, as `SelfSubjectRulesReview` lists it.
-    pub fn rules_review(&self, user: &User, namespace: &str) -> RulesReview {
-        let snapshots: Vec<_> = self.modes.iter().map(Resolver::of).collect();
-        rules_review(&snapshots, user, namespace)
+    pub fn rules_review(&self, user: &User, namespace: &str) -> Result<RulesReview, Box<Status>> {
+        let resolvers: Vec<_> = self.modes.iter().map(Resolver::of).collect();
+        rules_review(&resolvers, user, namespace)
     }
 }
 

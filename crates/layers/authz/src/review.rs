@@ -6,7 +6,7 @@ use k8s_openapi::api::{
     authorization::v1::{NonResourceRule, ResourceRule, SubjectRulesReviewStatus},
     rbac::v1::PolicyRule,
 };
-use types::{User, group, username};
+use types::{Status, StatusReason, User, group, username};
 
 use crate::{Mode, opinion::aggregate, rbac::Snapshot};
 
@@ -49,10 +49,17 @@ pub struct RulesReview {
 
 /// Collects the rules of every resolver, in order.
 ///
-/// `system:masters` gets nothing of its own here, though it may do everything, and an empty
-/// `namespace` lists cluster-wide rules alone; the API refuses one with 400 `no namespace on request`.
+/// `system:masters` gets nothing of its own here, though it may do everything. Without a namespace the
+/// review is refused.
 // UPSTREAM: the superuser authorizer is no rule resolver (kube-apiserver 1.36)
-pub fn rules_review(resolvers: &[Resolver], user: &User, namespace: &str) -> RulesReview {
+pub fn rules_review(
+    resolvers: &[Resolver],
+    user: &User,
+    namespace: &str,
+) -> Result<RulesReview, Box<Status>> {
+    if namespace.is_empty() {
+        return Err(Status::failure(400, StatusReason::BadRequest, "no namespace on request").into());
+    }
     let mut review = RulesReview::default();
     for resolver in resolvers {
         match resolver {
@@ -75,7 +82,7 @@ pub fn rules_review(resolvers: &[Resolver], user: &User, namespace: &str) -> Rul
             Resolver::Node | Resolver::AlwaysDeny => {}
         }
     }
-    review
+    Ok(review)
 }
 
 impl RulesReview {

@@ -38,8 +38,9 @@ impl Kind {
     }
 }
 
-/// Any of the four, as the API spells them.
-#[derive(Clone, Debug, PartialEq)]
+/// Any of the four, as the API spells them; `kind` says which.
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+#[serde(tag = "kind")]
 pub enum RbacObject {
     /// `Role`
     Role(Role),
