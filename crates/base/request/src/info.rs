@@ -345,7 +345,8 @@ impl Span {
     /// Takes the first segment off; an empty one when nothing is left.
     fn next(&mut self, path: &str) -> Self {
         let start = self.start;
-        let (end, rest) = match self.text(path).find('/') {
+        // Segments are short: a plain loop beats a search that is built for long texts.
+        let (end, rest) = match self.text(path).bytes().position(|b| b == b'/') {
             Some(length) => (start + length, start + length + 1),
             None => (self.end, self.end),
         };
