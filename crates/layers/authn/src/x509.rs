@@ -261,3 +261,6 @@ impl From<Result<Option<Identity>, Refusal>> for Attempt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

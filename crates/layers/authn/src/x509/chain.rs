@@ -36,26 +36,24 @@ pub(super) fn find<'a>(
     select(search.found)
 }
 
-/// Those of `chains` that keep to policies, usages and name constraints as a whole.
+/// Those of `chains` that keep to policies, usages and name constraints as a whole. If there is
+/// none, the error is that of the chain that came furthest.
 fn select(chains: Vec<Chain<'_>>) -> Result<Vec<Chain<'_>>, Refusal> {
-    let mut refusal = Refusal::Policies;
-    let mut good = Vec::new();
+    let (mut good, mut wrong_usage, mut wrong_name) = (Vec::new(), None, None);
     for chain in chains {
         if !policy::are_valid(&chain) {
             continue;
         }
+        // A usage that one certificate leaves out is lost to all below it.
         if chain.iter().any(|certificate| certificate.extended_key_usage() == ExtendedKeyUsage::Other) {
-            if refusal == Refusal::Policies {
-                refusal = Refusal::IncompatibleUsage;
-            }
-            continue;
-        }
-        match constraints::check(&chain) {
-            Ok(()) => good.push(chain),
-            Err(reason) => refusal = Refusal::NameConstraints(reason),
+            wrong_usage = Some(Refusal::IncompatibleUsage);
+        } else if let Err(reason) = constraints::check(&chain) {
+            wrong_name = Some(Refusal::NameConstraints(reason));
+        } else {
+            good.push(chain);
         }
     }
-    if good.is_empty() { Err(refusal) } else { Ok(good) }
+    if good.is_empty() { Err(wrong_name.or(wrong_usage).unwrap_or(Refusal::Policies)) } else { Ok(good) }
 }
 
 /// What must hold of a certificate with `intermediates_below` it, whatever its chain.

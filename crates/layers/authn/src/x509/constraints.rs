@@ -252,18 +252,21 @@ fn judge<N: ?Sized + std::fmt::Debug, C>(
 // it, for mail and URIs too; a wildcard name is excluded where a name that it could stand for is
 // (kube-apiserver 1.36).
 fn domain_covers(constraint: &str, name: &str, side: Side) -> bool {
-    let below = |parent: &str| {
-        name.strip_suffix(parent)
-            .is_some_and(|rest| rest.is_empty() || parent.starts_with('.') || rest.ends_with('.'))
+    let covers_as_suffix = name
+        .strip_suffix(constraint)
+        .is_some_and(|rest| rest.is_empty() || constraint.starts_with('.') || rest.ends_with('.'));
+    let covers_as_wildcard = || {
+        let parent = after_first_label(name);
+        parent.is_some() && parent == after_first_label(constraint)
     };
-    let without_first_label =
-        |text: &'_ str| text.find('.').and_then(|dot| text.get(dot..)).map(str::to_owned);
     constraint.is_empty()
-        || below(constraint)
-        || (side == Side::Excluded
-            && name.starts_with('*')
-            && without_first_label(name)
-                .is_some_and(|parent| Some(parent) == without_first_label(constraint)))
+        || covers_as_suffix
+        || (side == Side::Excluded && name.starts_with('*') && covers_as_wildcard())
+}
+
+/// From the first dot on.
+fn after_first_label(name: &str) -> Option<&str> {
+    name.find('.').and_then(|dot| name.get(dot..))
 }
 
 #[cfg(test)]
@@ -288,6 +291,7 @@ mod tests {
         check(".example.com", "a.example.com", true, true);
         check("a.example.com", "*.example.com", false, true);
         check("a.b.example.com", "*.example.com", false, false);
+        check("a", "*", false, false);
         check("com", "*.example.com", true, true);
     }
 
