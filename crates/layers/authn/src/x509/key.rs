@@ -164,8 +164,10 @@ fn curve(parameters: &[u8]) -> Option<Curve> {
 fn rsa(key: &[u8]) -> Option<PublicKey> {
     let mut fields = Reader::new(key).nested(tag::SEQUENCE)?;
     let n = positive(fields.big_integer()?)?;
+    let mut exponent = fields;
+    exponent.integer()?; // it has to fit 64 bits
     let e = positive(fields.big_integer()?)?;
-    (e.len() <= 8).then(|| PublicKey::Rsa { n: n.into(), e: e.into() })
+    Some(PublicKey::Rsa { n: n.into(), e: e.into() })
 }
 
 fn dsa(parameters: &[u8], key: &[u8]) -> Option<PublicKey> {
