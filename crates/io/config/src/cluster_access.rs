@@ -1,24 +1,10 @@
 //! How to reach an API server, and as whom.
 
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
 use types::Secret;
 
-/// PEM text and the place it came from.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PemText {
-    /// What an error names: a file, or file and field.
-    pub origin: String,
-    /// The text, unparsed.
-    pub text: Vec<u8>,
-}
-
-impl fmt::Debug for PemText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The text may be a private key.
-        f.debug_struct("PemText").field("origin", &self.origin).finish_non_exhaustive()
-    }
-}
+use crate::files::PemText;
 
 /// A bearer token of the gate's own.
 #[derive(Clone, Debug, PartialEq, Eq)]

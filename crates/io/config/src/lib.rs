@@ -3,5 +3,10 @@
 //! Every error says where: file, line where one is known, and the path of the field.
 
 mod cluster_access;
+pub mod files;
+pub mod kubeconfig;
+pub mod rbac_dir;
+pub mod yaml;
 
-pub use cluster_access::{ClusterAccess, PemText, Token};
+pub use cluster_access::{ClusterAccess, Token};
+pub use files::{PemText, ReadError};
