@@ -22,27 +22,27 @@ pub fn write_indented(out: &mut Vec<u8>, value: &impl Serialize) -> serde_json::
 /// not part of a valid sequence becomes `\ufffd`, as in Go.
 pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
-    let mut plain = 0;
-    let mut at = 0;
-    while let Some(&byte) = text.get(at) {
-        let Some((length, escaped)) = escape(byte, text.get(at..).unwrap_or_default()) else {
-            at += 1;
-            continue;
-        };
-        out.extend_from_slice(text.get(plain..at).unwrap_or_default());
+    let mut rest = text;
+    while let Some((plain, from)) = rest.iter().position(special).and_then(|at| rest.split_at_checked(at)) {
+        out.extend_from_slice(plain);
+        let (length, escaped) = escape(from);
         match escaped {
             Escaped::Short(letter) => out.extend_from_slice(&[b'\\', letter]),
             Escaped::Unicode(unit) => {
                 let digit = |shift: u32| HEX.get(usize::from(unit >> shift) & 15).copied().unwrap_or(b'0');
                 out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
             }
-            Escaped::Nothing => out.extend_from_slice(text.get(at..at + length).unwrap_or_default()),
+            Escaped::Nothing => out.extend_from_slice(from.get(..length).unwrap_or_default()),
         }
-        at += length;
-        plain = at;
+        rest = from.get(length..).unwrap_or_default();
     }
-    out.extend_from_slice(text.get(plain..).unwrap_or_default());
+    out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// Whether a byte needs a closer look.
+fn special(byte: &u8) -> bool {
+    matches!(byte, 0..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0x80..)
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -53,21 +53,19 @@ enum Escaped {
     Nothing,
 }
 
-/// How many bytes at the start of `rest`, which begins with `byte`, are written in which way;
-/// `None` for one plain ASCII byte.
-#[inline]
-fn escape(byte: u8, rest: &[u8]) -> Option<(usize, Escaped)> {
-    Some(match byte {
-        b'"' | b'\\' => (1, Escaped::Short(byte)),
-        b'\n' => (1, Escaped::Short(b'n')),
-        b'\r' => (1, Escaped::Short(b'r')),
-        b'\t' => (1, Escaped::Short(b't')),
-        0x08 => (1, Escaped::Short(b'b')),
-        0x0c => (1, Escaped::Short(b'f')),
-        0..0x20 | b'<' | b'>' | b'&' => (1, Escaped::Unicode(u16::from(byte))),
-        0x80.. => return Some(escape_beyond_ascii(rest)),
-        _ => return None,
-    })
+/// How many bytes at the start of `rest`, the first of them special, are written in which way.
+fn escape(rest: &[u8]) -> (usize, Escaped) {
+    let escaped = match rest.first().copied().unwrap_or_default() {
+        byte @ (b'"' | b'\\') => Escaped::Short(byte),
+        b'\n' => Escaped::Short(b'n'),
+        b'\r' => Escaped::Short(b'r'),
+        b'\t' => Escaped::Short(b't'),
+        0x08 => Escaped::Short(b'b'),
+        0x0c => Escaped::Short(b'f'),
+        0x80.. => return escape_beyond_ascii(rest),
+        byte => Escaped::Unicode(u16::from(byte)),
+    };
+    (1, escaped)
 }
 
 #[cold]

@@ -1,8 +1,9 @@
 //! Audit events as lines of a file or of standard output: `--audit-log-path`.
 //!
 //! Workers hand lines over and one thread writes them, all that have come in the meantime with one
-//! call (group commit): a line handed over alone costs more than the rest of a request's audit.
-//! Lines come out whole, and in the order in which they were handed over.
+//! call (group commit): a line handed over alone costs more than the rest of a request's audit. So
+//! that there is company, whoever commits lets the worker's other requests run first, and only then
+//! wakes the writer. Lines come out whole, and in the order in which they were handed over.
 //!
 //! # What each mode promises
 //!
@@ -15,8 +16,9 @@
 //! | `blocking-strict` | as above | as above | counted as failed, `commit` says so and the request must be refused |
 //! | `batch` | in memory | in memory | counted as failed |
 //!
-//! In `batch`, lines wait for at most [`LINGER`] or 64 KiB; beyond [`LogOptions::buffer`] waiting
-//! lines every further one is dropped and counted. The blocking modes never drop: whoever commits
+//! Lines that nobody waits for go out with the next committed one, after [`LINGER`], or with 64 KiB.
+//! In `batch`, every line beyond [`LogOptions::buffer`] waiting ones is dropped and counted. The
+//! blocking modes never drop: whoever commits
 //! waits, and since lines go out in order, no more can be waiting than there are requests in flight.
 //! An orderly end ([`LogSink::close`]) writes everything; if the gate is killed, appended lines that
 //! nobody waited for, and in `batch` all waiting ones, can be lost.
@@ -41,7 +43,7 @@ use tokio::sync::oneshot;
 
 use output::Output;
 
-/// The longest time that a line waits for company in [`LogMode::Batch`].
+/// The longest time that a line waits for company while nobody waits for it.
 pub const LINGER: Duration = Duration::from_millis(10);
 
 /// How long the last handle waits for the writer when it goes away without [`LogSink::close`].
@@ -211,11 +213,24 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     batch: Batch,
-    /// The writer sleeps and must be woken.
-    writer_sleeps: bool,
+    writer: Rest,
+    /// Somebody waits for a line of the batch.
+    urgent: bool,
     reopen: bool,
     closed: bool,
     writer_ended: bool,
+}
+
+/// How the writer rests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Rest {
+    /// Not at all: it looks at the queue before it rests.
+    #[default]
+    Busy,
+    /// For [`LINGER`] at most.
+    Dozing,
+    /// Until it is woken.
+    Asleep,
 }
 
 /// Lines that wait together.
@@ -271,7 +286,7 @@ impl LogSink {
         }
         let (sender, receiver) = oneshot::channel();
         shared.hand_over(line, Some(sender));
-        Commit(Some(receiver))
+        Commit(Some(Waiting { shared: Arc::clone(shared), receiver, polls: 0 }))
     }
 
     /// Opens the file anew before the next line, so that a rotated file can be taken away. If that
@@ -347,13 +362,23 @@ impl Shared {
         if let Some(waiter) = waiter {
             queue.batch.waiters.push((after, waiter));
         }
-        if !batching || before == 0 || before < BATCH_BYTES && after >= BATCH_BYTES {
+        if queue.writer == Rest::Asleep || before < BATCH_BYTES && after >= BATCH_BYTES {
+            self.wake_writer(&mut queue);
+        }
+    }
+
+    /// Somebody waits for a line that has been handed over.
+    fn urge(&self) {
+        let mut queue = self.queue.lock();
+        // No waiter: the writer has taken the line already.
+        if !queue.urgent && !queue.batch.waiters.is_empty() {
+            queue.urgent = true;
             self.wake_writer(&mut queue);
         }
     }
 
     fn wake_writer(&self, queue: &mut Queue) {
-        if std::mem::take(&mut queue.writer_sleeps) {
+        if std::mem::take(&mut queue.writer) != Rest::Busy {
             self.wake.notify_one();
         }
     }
@@ -366,17 +391,31 @@ impl Shared {
 
 /// Ends when the promise about a committed line has been kept, or cannot be.
 #[must_use = "a committed line is waited for"]
-pub struct Commit(Option<oneshot::Receiver<Result<(), NotRecorded>>>);
+pub struct Commit(Option<Waiting>);
+
+struct Waiting {
+    shared: Arc<Shared>,
+    receiver: oneshot::Receiver<Result<(), NotRecorded>>,
+    polls: u8,
+}
 
 impl Future for Commit {
     type Output = Result<(), NotRecorded>;
 
     fn poll(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0 {
-            None => Poll::Ready(Ok(())),
+        let Some(waiting) = &mut self.0 else { return Poll::Ready(Ok(())) };
+        if let Poll::Ready(answer) = Pin::new(&mut waiting.receiver).poll(ctx) {
             // The writer always answers, unless it panicked.
-            Some(receiver) => Pin::new(receiver).poll(ctx).map(|answer| answer.unwrap_or(Err(NotRecorded))),
+            return Poll::Ready(answer.unwrap_or(Err(NotRecorded)));
         }
+        match waiting.polls {
+            // To the end of the worker's queue: others may have lines to add.
+            0 => ctx.waker().wake_by_ref(),
+            1 => waiting.shared.urge(),
+            _ => {}
+        }
+        waiting.polls = waiting.polls.saturating_add(1);
+        Poll::Pending
     }
 }
 

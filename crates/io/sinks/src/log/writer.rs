@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{BATCH_BYTES, Batch, Degraded, LINGER, LogMode, Shared, output::Output};
+use super::{BATCH_BYTES, Batch, Degraded, LINGER, Rest, Shared, output::Output};
 
 /// A buffer that grew beyond this in a burst is given back.
 const KEEP_BYTES: usize = 1 << 20;
@@ -55,20 +55,21 @@ impl Drop for End<'_> {
 /// Waits for lines, leaving the empty `spare` in their place; `None` at the end.
 fn next_batch(shared: &Shared, spare: Batch) -> Option<(Batch, bool)> {
     let mut queue = shared.queue.lock();
-    while queue.batch.lines == 0 && !queue.reopen && !queue.closed {
-        queue.writer_sleeps = true;
-        shared.wake.wait(&mut queue);
-    }
-    if shared.options.mode == LogMode::Batch {
-        let until = Instant::now() + LINGER;
-        while queue.batch.bytes.len() < BATCH_BYTES && !queue.reopen && !queue.closed {
-            queue.writer_sleeps = true;
-            if shared.wake.wait_until(&mut queue, until).timed_out() {
+    let mut until = Instant::now() + LINGER;
+    while !queue.urgent && !queue.reopen && !queue.closed && queue.batch.bytes.len() < BATCH_BYTES {
+        // Dozing first, and asleep only after a quiet spell: waking costs the worker a system call.
+        queue.writer = Rest::Dozing;
+        if shared.wake.wait_until(&mut queue, until).timed_out() {
+            if queue.batch.lines > 0 {
                 break;
             }
+            queue.writer = Rest::Asleep;
+            shared.wake.wait(&mut queue);
+            until = Instant::now() + LINGER;
         }
     }
-    queue.writer_sleeps = false;
+    queue.writer = Rest::Busy;
+    queue.urgent = false;
     let reopen = std::mem::take(&mut queue.reopen);
     if queue.batch.lines == 0 && !reopen && queue.closed {
         return None;
