@@ -58,6 +58,8 @@ pub struct ObjectFacts {
     pub token: Option<Secret>,
     /// `metadata.labels["kubernetes.io/legacy-token-invalid-since"]` of a Secret, if it is there.
     pub invalid_since: Option<String>,
+    /// The names in `secrets` of a ServiceAccount.
+    pub secrets: Vec<String>,
 }
 
 /// What came back.
@@ -73,32 +75,47 @@ pub enum Answer {
 
 /// The answers at hand for one decision. There are rarely more than three, hence a list.
 #[derive(Clone, Debug, Default)]
-pub struct Answers(Vec<(Question, Answer)>);
+pub struct Answers {
+    given: Vec<(Question, Answer)>,
+    as_of: Option<Timestamp>,
+}
 
 impl Answers {
     /// No answers yet.
     pub const fn none() -> Self {
-        Self(Vec::new())
+        Self { given: Vec::new(), as_of: None }
     }
 
     /// The answer to `question`, if it has been given.
     pub fn get(&self, question: &Question) -> Option<&Answer> {
-        self.0.iter().find(|(q, _)| q == question).map(|(_, a)| a)
+        self.given.iter().find(|(q, _)| q == question).map(|(_, a)| a)
     }
 
     /// Adds an answer; a later one to the same question replaces the earlier.
     pub fn give(&mut self, question: Question, answer: Answer) {
-        self.0.retain(|(q, _)| *q != question);
-        self.0.push((question, answer));
+        self.given.retain(|(q, _)| *q != question);
+        self.given.push((question, answer));
+    }
+
+    /// Adds an answer that was remembered: it was true at `then`.
+    pub fn give_as_of(&mut self, question: Question, answer: Answer, then: Timestamp) {
+        self.give(question, answer);
+        self.as_of = Some(self.as_of.map_or(then, |earliest| earliest.min(then)));
+    }
+
+    /// When the oldest answer was true, so that nobody remembers what rests on it for longer than
+    /// the answer itself may be remembered. `None` if no answer's time is known.
+    pub fn as_of(&self) -> Option<Timestamp> {
+        self.as_of
     }
 
     /// How many questions have been answered.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.given.len()
     }
 
     /// Whether nothing has been answered.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.given.is_empty()
     }
 }

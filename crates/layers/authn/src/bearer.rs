@@ -16,6 +16,7 @@ use crate::{AuthnFailure, Consumed, Remarks, TokenAnswer, token::TokenUser};
 pub(crate) const BASE64_URL: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
     GeneralPurposeConfig::new()
+        .with_encode_padding(false)
         .with_decode_padding_mode(DecodePaddingMode::RequireNone)
         .with_decode_allow_trailing_bits(true),
 );

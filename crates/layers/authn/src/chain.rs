@@ -6,8 +6,8 @@ use http::HeaderMap;
 use types::{Answers, Decision, Layer, Reason, Step, Timestamp, Trace, User, Verdict, group, username};
 
 use crate::{
-    Anonymous, Attempt, Authenticated, AuthnFailure, Consumed, Identity, Remarks, StaticTokens, TokenAnswer,
-    TokenMemory, TokenUser, Unauthorized, bearer,
+    Anonymous, Attempt, Authenticated, AuthnFailure, Consumed, Identity, Remarks, ServiceAccounts,
+    StaticTokens, TokenAnswer, TokenMemory, TokenUser, Unauthorized, bearer,
 };
 
 /// What a request shows of its requester.
@@ -35,6 +35,8 @@ pub struct Credentials<'a> {
 pub struct Authn {
     /// `--token-auth-file`
     pub static_tokens: Option<StaticTokens>,
+    /// `--service-account-key-file` and the flags beside it
+    pub service_accounts: Option<ServiceAccounts>,
     /// `--anonymous-auth`
     pub anonymous: Anonymous,
 }
@@ -70,7 +72,7 @@ impl Authn {
                 Step::Done(TokenAnswer::Accepted(user)) => {
                     let identity = with_authenticated(&user.identity);
                     let user = Arc::new(TokenUser { identity, ..TokenUser::clone(&user) });
-                    memory.keep(token, &user, now);
+                    memory.keep(token, &user, answers.as_of().map_or(now, |then| then.min(now)));
                     Step::Done(TokenAnswer::Accepted(user))
                 }
                 step => step,
@@ -115,7 +117,6 @@ impl Authn {
         now: Timestamp,
         answers: &Answers,
     ) -> Step<TokenAnswer> {
-        let _ = (audiences, now, answers);
         if let Some(user) = self.static_tokens.as_ref().and_then(|tokens| tokens.get(token)) {
             return Step::Done(TokenAnswer::Accepted(Arc::new(TokenUser {
                 identity: Identity { user: Arc::clone(user), valid_until: None },
@@ -123,7 +124,10 @@ impl Authn {
                 remarks: Remarks::default(),
             })));
         }
-        Step::Done(TokenAnswer::NoOpinion)
+        match &self.service_accounts {
+            Some(accounts) => accounts.judge(token, audiences, now, answers),
+            None => Step::Done(TokenAnswer::NoOpinion),
+        }
     }
 }
 

@@ -37,11 +37,12 @@ pub enum TokenAnswer {
 // UPSTREAM: successes of all token authenticators are cached for 10 s, failures not at all
 // (kube-apiserver 1.36)
 pub trait TokenMemory {
-    /// What was remembered of `token`. The caller checks that it is still valid.
+    /// What was remembered of `token`. The caller checks that the token has not run out.
     fn recall(&self, token: &str, now: Timestamp) -> Option<Arc<TokenUser>>;
 
-    /// Remembers `user` for `token`, as of `now`.
-    fn keep(&self, token: &str, user: &Arc<TokenUser>, now: Timestamp);
+    /// Remembers `user` for `token`. `then` is the time of the oldest fact that this rests on: the
+    /// ten seconds begin there.
+    fn keep(&self, token: &str, user: &Arc<TokenUser>, then: Timestamp);
 }
 
 /// Remembers nothing: for `explain`, replays and tests.

@@ -59,7 +59,7 @@ pub enum BadSignature {
 
 impl Certificate {
     /// Reads one certificate that ends where `der` ends.
-    pub(super) fn parse(der: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn parse(der: &[u8]) -> Result<Self, Malformed> {
         let mut input = Reader::new(der);
         let certificate = Self::read(&mut input)?;
         if input.is_empty() { Ok(certificate) } else { Err(Malformed("trailing data")) }
@@ -133,7 +133,7 @@ impl Certificate {
         &self.key_info
     }
 
-    pub(super) fn key(&self) -> Option<&PublicKey> {
+    pub(crate) fn key(&self) -> Option<&PublicKey> {
         self.key.as_ref()
     }
 

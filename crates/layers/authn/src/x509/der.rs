@@ -5,7 +5,7 @@
 //! in both directions (tags above 30, lengths, integers, times, character sets).
 
 /// The tags that certificates use. Context tags are made with [`context`] and [`constructed`].
-pub(super) mod tag {
+pub(crate) mod tag {
     pub(crate) const BOOLEAN: u8 = 1;
     pub(crate) const INTEGER: u8 = 2;
     pub(crate) const BIT_STRING: u8 = 3;
@@ -37,11 +37,11 @@ pub(super) mod tag {
 /// What is left to read. Every method takes something off the front, or answers `None` and leaves
 /// the reader in no particular state.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 /// One tag-length-value.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Element<'a> {
+pub(crate) struct Element<'a> {
     pub(super) tag: u8,
     /// With tag and length.
     pub(super) whole: &'a [u8],
@@ -57,11 +57,11 @@ pub(super) struct BitString<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next element, whatever it is.
-    pub(super) fn any(&mut self) -> Option<Element<'a>> {
+    pub(crate) fn any(&mut self) -> Option<Element<'a>> {
         let input = self.0;
         let (&tag, rest) = input.split_first()?;
         if tag & 0x1f == 0x1f {
@@ -103,12 +103,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The contents of the next element, which must have this tag.
-    pub(super) fn body(&mut self, tag: u8) -> Option<&'a [u8]> {
+    pub(crate) fn body(&mut self, tag: u8) -> Option<&'a [u8]> {
         self.element(tag).map(|element| element.body)
     }
 
     /// A reader over the contents of the next element, which must have this tag.
-    pub(super) fn nested(&mut self, tag: u8) -> Option<Self> {
+    pub(crate) fn nested(&mut self, tag: u8) -> Option<Self> {
         self.body(tag).map(Self)
     }
 
@@ -126,12 +126,12 @@ impl<'a> Reader<'a> {
     }
 
     /// An integer of any size, in its shortest two's-complement form.
-    pub(super) fn big_integer(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn big_integer(&mut self) -> Option<&'a [u8]> {
         shortest_integer(self.body(tag::INTEGER)?)
     }
 
     /// An integer that fits 64 bits.
-    pub(super) fn integer(&mut self) -> Option<i64> {
+    pub(crate) fn integer(&mut self) -> Option<i64> {
         self.integer_tagged(tag::INTEGER)
     }
 
@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An object identifier in its encoded form, which identifies it: there is one encoding only.
-    pub(super) fn object_identifier(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn object_identifier(&mut self) -> Option<&'a [u8]> {
         let bytes = self.body(tag::OBJECT_IDENTIFIER)?;
         // UPSTREAM: a component has at most 31 bits (kube-apiserver 1.36).
         well_formed_oid(bytes, 31).then_some(bytes)

@@ -7,17 +7,17 @@ use super::{
     der::{Reader, tag},
 };
 
-mod oid {
-    pub(super) const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
+pub(crate) mod oid {
+    pub(crate) const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
     pub(super) const DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 4, 1];
-    pub(super) const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+    pub(crate) const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
     pub(super) const X25519: &[u8] = &[0x2b, 0x65, 110];
     pub(super) const ED25519: &[u8] = &[0x2b, 0x65, 112];
 
-    pub(super) const P224: &[u8] = &[0x2b, 0x81, 4, 0, 33];
-    pub(super) const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
-    pub(super) const P384: &[u8] = &[0x2b, 0x81, 4, 0, 34];
-    pub(super) const P521: &[u8] = &[0x2b, 0x81, 4, 0, 35];
+    pub(crate) const P224: &[u8] = &[0x2b, 0x81, 4, 0, 33];
+    pub(crate) const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+    pub(crate) const P384: &[u8] = &[0x2b, 0x81, 4, 0, 34];
+    pub(crate) const P521: &[u8] = &[0x2b, 0x81, 4, 0, 35];
 
     pub(super) const MD5_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4];
     pub(super) const SHA1_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5];
@@ -122,7 +122,7 @@ fn pss_hash(parameters: &[u8]) -> Option<Hash> {
 
 /// Reads a SubjectPublicKeyInfo, given with tag and length. `Ok(None)` is a key of an algorithm that
 /// kube-apiserver does not know; a broken key of one that it knows is an error.
-pub(super) fn subject_public_key(info: &[u8]) -> Result<Option<PublicKey>, Malformed> {
+pub(crate) fn subject_public_key(info: &[u8]) -> Result<Option<PublicKey>, Malformed> {
     const BROKEN: Malformed = Malformed("malformed subject public key info");
     let mut info = Reader::new(info).nested(tag::SEQUENCE).ok_or(BROKEN)?;
     let algorithm = info.nested(tag::SEQUENCE).and_then(AlgorithmIdentifier::read).ok_or(BROKEN)?;
