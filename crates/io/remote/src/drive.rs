@@ -1,0 +1,68 @@
+//! Runs a decision until it no longer asks.
+
+use std::time::Duration;
+
+use types::{Answers, Step, Timestamp};
+
+use crate::remote::{MAX_AGE, Remote};
+
+/// A bound token asks for its account, its pod or node and its secret: four. A decision that asks
+/// more than twice that much will not end.
+const MAX_QUESTIONS: usize = 8;
+
+/// How old an answer may be that a refusal rests on.
+const CONFIRM_AFTER: Duration = Duration::from_secs(1);
+
+/// A decision asked more questions than any decision has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a decision asked more than {MAX_QUESTIONS} questions")]
+pub struct TooManyQuestions;
+
+/// Runs `decide` at `now`, answering what it asks, until it is done. It is run once for each
+/// question and once more; side effects have no place in it.
+pub async fn drive<T>(
+    remote: &Remote,
+    now: Timestamp,
+    decide: impl FnMut(&Answers) -> Step<T>,
+) -> Result<T, TooManyQuestions> {
+    run(remote, now, MAX_AGE, decide).await.map(|(result, _)| result)
+}
+
+/// As [`drive`], but a result that is `doubtful` is not given if it rests on answers that were
+/// remembered for more than a second: they are asked for again, and the decision is made anew.
+///
+/// For authentication, where a refusal is doubtful: when a pod of a StatefulSet or an account is
+/// created anew under its old name, its token is good at once.
+pub async fn drive_confirmed<T>(
+    remote: &Remote,
+    now: Timestamp,
+    doubtful: impl Fn(&T) -> bool,
+    mut decide: impl FnMut(&Answers) -> Step<T>,
+) -> Result<T, TooManyQuestions> {
+    let (result, as_of) = run(remote, now, MAX_AGE, &mut decide).await?;
+    let is_old = as_of.is_some_and(|then| now.duration_since(then).unsigned_abs() > CONFIRM_AFTER);
+    if is_old && doubtful(&result) {
+        return run(remote, now, CONFIRM_AFTER, decide).await.map(|(result, _)| result);
+    }
+    Ok(result)
+}
+
+async fn run<T>(
+    remote: &Remote,
+    now: Timestamp,
+    max_age: Duration,
+    mut decide: impl FnMut(&Answers) -> Step<T>,
+) -> Result<(T, Option<Timestamp>), TooManyQuestions> {
+    let mut answers = Answers::none();
+    loop {
+        match decide(&answers) {
+            Step::Done(result) => return Ok((result, answers.as_of())),
+            // A question that comes back although it was answered would come back for ever.
+            Step::Ask(question) if answers.len() < MAX_QUESTIONS && answers.get(&question).is_none() => {
+                let (answer, as_of) = remote.ask(&question, now, max_age).await;
+                answers.give_as_of(question, answer, as_of);
+            }
+            Step::Ask(_) => return Err(TooManyQuestions),
+        }
+    }
+}
