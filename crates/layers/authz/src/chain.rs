@@ -128,3 +128,76 @@ fn note(trace: &mut impl Trace, name: &str, opinion: &Opinion) {
         detail: Cow::Owned(detail),
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use types::selector::Selectors;
+
+    use super::*;
+    use crate::Outcome;
+
+    fn check(opinions: Vec<Opinion>, decision: Decision, reason: &str, outcome: Outcome<'_>) {
+        let found = first_decided(opinions.into_iter().map(|opinion| ("x", opinion)));
+        assert_eq!((found.decision, &*found.reason, found.outcome()), (decision, reason, outcome));
+    }
+
+    fn failed(opinion: Opinion, error: &str) -> Opinion {
+        Opinion { error: Some(Error(error.to_owned())), ..opinion }
+    }
+
+    #[test]
+    fn first_answer_counts() {
+        let (allow, deny, none) = (Opinion::allow, Opinion::deny, Opinion::no_opinion);
+        let error = Error("[e1, e2]".to_owned());
+        check(vec![], Decision::NoOpinion, "", Outcome::Forbidden);
+        check(vec![none("a"), none(""), none("b")], Decision::NoOpinion, "a\nb", Outcome::Forbidden);
+        check(vec![none("a"), allow("b"), deny("c")], Decision::Allow, "b", Outcome::Allowed);
+        check(vec![none("a"), deny("b"), allow("c")], Decision::Deny, "b", Outcome::Forbidden);
+        // An error without an Allow fails, whoever said it; with one it does not matter.
+        let errors =
+            || vec![failed(none("a"), "e1"), failed(none(""), "e2"), failed(none(""), "e1"), none("b")];
+        check(errors(), Decision::NoOpinion, "a\nb", Outcome::Failed(&error));
+        check([errors(), vec![allow("c")]].concat(), Decision::Allow, "c", Outcome::Allowed);
+        check([errors(), vec![deny("c")]].concat(), Decision::Deny, "c", Outcome::Forbidden);
+        let error = Error("e".to_owned());
+        check(vec![failed(deny("a"), "e"), allow("b")], Decision::Deny, "a", Outcome::Failed(&error));
+        check(vec![failed(allow("a"), "e")], Decision::Allow, "a", Outcome::Allowed);
+    }
+
+    #[test]
+    fn deny_list_then_superuser_then_modes() {
+        let deny = DenyList::new(["mallory"], ["quarantine"]);
+        let authz = Authz::new(deny, vec![Mode::AlwaysDeny, Mode::Rbac(Rbac::default())]);
+        let ask = |name: &str, groups: &[&str]| {
+            let user = User::new(name, groups.iter().copied());
+            let at = Attributes {
+                user: &user,
+                verb: "get",
+                resource_request: false,
+                namespace: "",
+                api_group: "",
+                api_version: "",
+                resource: "",
+                subresource: "",
+                name: "",
+                path: "/",
+                selectors: &Selectors::NONE,
+            };
+            let mut trace: Vec<Verdict> = Vec::new();
+            let Step::Done(opinion) = authz.decide(&at, Timestamp::UNIX_EPOCH, &Answers::none(), &mut trace)
+            else {
+                panic!("nothing to ask")
+            };
+            let trace: Vec<String> = trace.iter().map(|v| format!("{:?} {}", v.reason, v.detail)).collect();
+            assert_eq!(authz.standing(&user).is_some(), opinion.decision == Decision::Deny);
+            (opinion.decision, trace.join("; "))
+        };
+        let everything_is_forbidden = "NotAllowed AlwaysDeny: Everything is forbidden.; NotAllowed RBAC";
+        assert_eq!(ask("alice", &[]), (Decision::NoOpinion, everything_is_forbidden.to_owned()));
+        assert_eq!(ask("root", &["system:masters"]), (Decision::Allow, "Allowed system:masters".to_owned()));
+        let denied = "Denied DenyList: user \"mallory\" is on the deny list";
+        assert_eq!(ask("mallory", &["system:masters"]), (Decision::Deny, denied.to_owned()));
+        let denied = "Denied DenyList: group \"quarantine\" is on the deny list";
+        assert_eq!(ask("bob", &["system:masters", "quarantine"]), (Decision::Deny, denied.to_owned()));
+    }
+}

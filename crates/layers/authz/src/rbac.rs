@@ -29,6 +29,11 @@ mod rule;
 mod shards;
 mod world;
 
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
