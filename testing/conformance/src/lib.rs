@@ -12,6 +12,7 @@ mod ledger;
 mod plan;
 mod report;
 pub mod runners;
+pub mod socket;
 
 use std::{
     env,

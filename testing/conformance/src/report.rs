@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{Flip, Ledger, Run, read_cases};
+use crate::{Case, Flip, Ledger, Outcome, Run, read_cases};
 
 /// What a run is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +20,22 @@ const SHOWN: usize = 20;
 
 /// Runs one file. Returns whether it is as it must be, and the lines to print.
 pub fn run_file(folder: &Path, file: &str, run: Run, ledger: &Ledger, mode: Mode) -> (bool, Vec<String>) {
+    run_cases(folder, file, file, ledger, mode, run)
+}
+
+/// As [`run_file`], under a name of its own and with a runner that keeps something between cases.
+pub(crate) fn run_cases(
+    folder: &Path,
+    file: &str,
+    label: &str,
+    ledger: &Ledger,
+    mode: Mode,
+    mut run: impl FnMut(&Case, &mut Flip) -> Outcome,
+) -> (bool, Vec<String>) {
     let cases = match read_cases(&folder.join(file)) {
-        Ok(cases) if cases.is_empty() => return (false, vec![format!("{file}: no cases")]),
+        Ok(cases) if cases.is_empty() => return (false, vec![format!("{label}: no cases")]),
         Ok(cases) => cases,
-        Err(error) => return (false, vec![format!("{file}: {error}")]),
+        Err(error) => return (false, vec![format!("{label}: {error}")]),
     };
     let mut flip = if mode == Mode::Mutate { Flip::armed() } else { Flip::off() };
     let mut differences = Vec::new();
@@ -42,13 +54,13 @@ pub fn run_file(folder: &Path, file: &str, run: Run, ledger: &Ledger, mode: Mode
     }
     if mode == Mode::Mutate {
         return match (flip.used(), differences.is_empty()) {
-            (true, false) => (true, vec![format!("{file}: a flipped decision is noticed")]),
-            (true, true) => (false, vec![format!("{file}: a flipped decision goes UNNOTICED")]),
-            (false, _) => (false, vec![format!("{file}: the runner passes no decision through `Flip`")]),
+            (true, false) => (true, vec![format!("{label}: a flipped decision is noticed")]),
+            (true, true) => (false, vec![format!("{label}: a flipped decision goes UNNOTICED")]),
+            (false, _) => (false, vec![format!("{label}: the runner passes no decision through `Flip`")]),
         };
     }
     let met = cases.len() - differences.len() - excused.len();
-    let mut lines = vec![format!("{file}: {met}/{}", cases.len())];
+    let mut lines = vec![format!("{label}: {met}/{}", cases.len())];
     lines.extend(excused.iter().map(|(id, reason)| format!("  {id}: in the ledger: {reason}")));
     for (case, difference) in differences.iter().take(SHOWN) {
         let about = if case.about.is_empty() { String::new() } else { format!(" ({})", case.about) };

@@ -7,7 +7,7 @@
 
 use std::{env, path::Path, process::ExitCode};
 
-use conformance::{HOME, Ledger, Mode, Plan, run_file, runners};
+use conformance::{HOME, Ledger, Mode, Plan, run_file, runners, socket};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -35,6 +35,13 @@ fn run(mode: Mode, only: &[&str]) -> Result<usize, String> {
     for (file, run) in runners::ALL {
         if only.is_empty() || only.iter().any(|prefix| file.starts_with(prefix)) {
             let (as_it_must_be, lines) = run_file(&folder, file, *run, &ledger, mode);
+            println!("{}", lines.join("\n"));
+            failed += usize::from(!as_it_must_be);
+        }
+    }
+    for (file, run) in socket::ALL {
+        if only.is_empty() || only.iter().any(|prefix| file.starts_with(prefix)) {
+            let (as_it_must_be, lines) = run(&folder, &ledger, mode);
             println!("{}", lines.join("\n"));
             failed += usize::from(!as_it_must_be);
         }
