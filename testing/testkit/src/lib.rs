@@ -5,8 +5,6 @@
 //! It is for tests only: a failure panics, with the place.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
     clippy::missing_panics_doc,
     reason = "a test that cannot go on must stop at the place"
 )]
