@@ -13,6 +13,6 @@ mod service;
 
 pub use connection::{Limits, Upstream};
 pub use error::{SendError, UpstreamError};
-pub use identity::{CannotExpress, Identity, Stripped};
+pub use identity::{CannotExpress, Identity, IdentityHeaders, Stripped};
 pub use pool::{Pool, PooledBody};
 pub use service::OwnService;

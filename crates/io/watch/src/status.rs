@@ -1,0 +1,74 @@
+//! What can be told about a watch.
+
+use std::fmt;
+
+use authz::rbac::Kind;
+use types::Timestamp;
+
+use crate::follow::Change;
+
+/// Whether the objects of a kind follow the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// They do.
+    On,
+    /// They do not, and those known last are used.
+    Degraded {
+        /// What went wrong last, or that the first list is still awaited.
+        reason: String,
+    },
+}
+
+/// How the watch of one kind fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindStatus {
+    /// The kind.
+    pub kind: Kind,
+    /// On or degraded.
+    pub health: Health,
+    /// Since when it is so.
+    pub since: Timestamp,
+    /// Whether it has been listed at least once.
+    pub synced: bool,
+    /// Lists, changes and deletions that were applied so far.
+    pub applied: u64,
+}
+
+impl KindStatus {
+    pub(crate) fn starting(kind: Kind) -> Self {
+        let health = Health::Degraded { reason: "not listed yet".to_owned() };
+        Self { kind, health, since: Timestamp::now(), synced: false, applied: 0 }
+    }
+
+    /// Takes a change into account that is about to be applied.
+    pub(crate) fn note(&mut self, change: &Change, now: Timestamp) {
+        let was_on = self.health == Health::On;
+        match change {
+            Change::Lost(_, reason) => {
+                if was_on {
+                    self.since = now;
+                }
+                self.health = Health::Degraded { reason: reason.clone() };
+            }
+            Change::Listed(..) => {
+                if !was_on {
+                    self.since = now;
+                }
+                self.health = Health::On;
+                self.synced = true;
+                self.applied += 1;
+            }
+            Change::Applied(..) | Change::Deleted(..) => self.applied += 1,
+        }
+    }
+}
+
+impl fmt::Display for KindStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, since) = (self.kind.as_str(), self.since);
+        match &self.health {
+            Health::On => write!(f, "{kind}: on since {since}"),
+            Health::Degraded { reason } => write!(f, "{kind}: degraded since {since}: {reason}"),
+        }
+    }
+}
