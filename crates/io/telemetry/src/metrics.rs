@@ -74,13 +74,13 @@ label_values! {
 }
 
 label_values! {
-    /// How a header was recognised as one that carries an identity.
+    /// How a header was recognised as one that must not go on.
     pub enum Stripped {
-        /// By its name, in whatever case.
+        /// By the name of an identity header, in whatever case.
         Name = "name",
-        /// By its name after `_` and `.` were read as `-`.
+        /// By such a name after `_` and `.` were read as `-`.
         Alias = "alias",
-        /// `Connection` nominated it.
+        /// `Connection` nominated it, whatever it is.
         Nominated = "nominated",
     }
 }

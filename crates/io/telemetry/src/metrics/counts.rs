@@ -170,7 +170,7 @@ impl Counts {
             "portcullis_stripped_identity_headers_total",
             Kind::Counter,
             "recognised_by",
-            "Identity headers of clients that were taken away.",
+            "Headers of clients that were taken away: identities, and what Connection nominated.",
         );
         self.upstream_failures.expose(
             page,
