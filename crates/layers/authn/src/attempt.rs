@@ -1,6 +1,6 @@
 //! What one authenticator says, and what all of them together come to.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use http::{HeaderMap, HeaderValue, header};
 use types::{Reason, Timestamp, User};
@@ -146,6 +146,23 @@ impl Unauthorized {
             Reason::CannotJudgeCredential
         } else {
             Reason::BadCredential
+        }
+    }
+}
+
+/// What `TokenReview` says of it.
+// UPSTREAM: one sentence as it is, several in brackets, equal ones once (kube-apiserver 1.36)
+impl fmt::Display for Unauthorized {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut sentences: Vec<&str> = Vec::new();
+        for AuthnFailure { message, .. } in &self.failures {
+            if !sentences.contains(&message.as_ref()) {
+                sentences.push(message);
+            }
+        }
+        match sentences.as_slice() {
+            [one] => f.write_str(one),
+            several => write!(f, "[{}]", several.join(", ")),
         }
     }
 }

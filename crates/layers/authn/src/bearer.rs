@@ -24,7 +24,7 @@ pub(crate) const BASE64_URL: GeneralPurpose = GeneralPurpose::new(
 const PROTOCOL_PREFIX: &[u8] = b"base64url.bearer.authorization.k8s.io.";
 const EXTRA_SPACE: &str =
     "the provided Authorization header contains extra space before the bearer token, and is ignored";
-const INVALID_TOKEN: &str = "invalid bearer token";
+pub(crate) const INVALID_TOKEN: &str = "invalid bearer token";
 
 /// Tries the tokens that `headers` show, each with `judge`: first the one of the first
 /// `Authorization` header, then, of a WebSocket request, the one among the subprotocols. The first

@@ -12,6 +12,8 @@ mod attempt;
 pub mod bearer;
 mod chain;
 mod der_writer;
+#[cfg(test)]
+mod fuzz;
 mod jose;
 mod json;
 pub mod pem;

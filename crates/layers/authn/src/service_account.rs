@@ -429,3 +429,6 @@ fn quoted(texts: &[impl std::fmt::Debug]) -> String {
     let texts: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
     format!("[{}]", texts.join(" "))
 }
+
+#[cfg(test)]
+mod tests;
