@@ -108,3 +108,66 @@ fn selects<'a>(selector: &LabelSelector, label: impl Fn(&str) -> Option<&'a Stri
     }
     Some(selected)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Roles as `name, labels, selectors, own verbs`, and the verbs that aggregated ones end up with.
+    fn check(roles: &[(&str, &str, Option<serde_json::Value>, &str)], expected: &[(&str, &str)]) {
+        let roles: Vec<ClusterRole> = roles
+            .iter()
+            .map(|(name, label, selectors, verb)| {
+                let rule = selectors.as_ref().map(|s| serde_json::json!({"clusterRoleSelectors": s}));
+                serde_json::from_value(serde_json::json!({
+                    "metadata": {"name": name, "labels": {*label: "yes"}},
+                    "aggregationRule": rule,
+                    "rules": [{"verbs": [verb], "apiGroups": [""], "resources": ["pods"]}],
+                }))
+                .unwrap()
+            })
+            .collect();
+        let found = fill(&roles);
+        let verbs = |rules: &Vec<PolicyRule>| {
+            rules.iter().flat_map(|r| r.verbs.clone()).collect::<Vec<_>>().join(" ")
+        };
+        let found: Vec<(&str, String)> =
+            found.iter().map(|(name, rules)| (name.as_str(), verbs(rules))).collect();
+        let expected: Vec<(&str, String)> = expected.iter().map(|(n, v)| (*n, (*v).to_owned())).collect();
+        assert_eq!(found, expected);
+    }
+
+    fn label(label: &str) -> Option<serde_json::Value> {
+        Some(serde_json::json!([{"matchLabels": {label: "yes"}}]))
+    }
+
+    #[test]
+    fn circles_and_chains_settle() {
+        let chain = [
+            ("a", "x", label("b"), "old"),
+            ("b", "b", label("c"), "old"),
+            ("c", "c", label("d"), "old"),
+            ("d", "d", None, "get"),
+        ];
+        check(&chain, &[("a", "get"), ("b", "get"), ("c", "get")]);
+        // What was in the circle by hand is gone; what flows in from `d` is there.
+        let circle = [("a", "a", label("b"), "old"), ("b", "b", label("a"), "old"), ("d", "b", None, "get")];
+        check(&circle, &[("a", "get"), ("b", "get")]);
+    }
+
+    #[test]
+    fn an_invalid_selector_keeps_the_role() {
+        let expression = |operator: &str, values: &[&str]| {
+            Some(
+                serde_json::json!([{"matchExpressions": [{"key": "b", "operator": operator, "values": values}]}]),
+            )
+        };
+        for (operator, values) in [("In", &[][..]), ("NotIn", &[]), ("Exists", &["yes"]), ("in", &["yes"])] {
+            check(
+                &[("a", "a", expression(operator, values), "old"), ("d", "b", None, "get")],
+                &[("a", "old")],
+            );
+        }
+        check(&[("a", "a", expression("In", &["yes"]), "old"), ("d", "b", None, "get")], &[("a", "get")]);
+    }
+}

@@ -1,14 +1,14 @@
 //! What has been worked out about one snapshot.
 
 use std::{
-    hash::{BuildHasher, Hash},
+    hash::BuildHasher,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use hashbrown::{DefaultHashBuilder, Equivalent, HashMap};
+use hashbrown::{DefaultHashBuilder, HashTable};
 use parking_lot::RwLock;
 use types::User;
 
@@ -25,42 +25,42 @@ const SHARDS: usize = 16;
 #[derive(Default)]
 pub(super) struct Cache {
     hasher: DefaultHashBuilder,
-    identities: [RwLock<HashMap<Identity, Arc<Grants>>>; SHARDS],
+    identities: [RwLock<HashTable<Known>>; SHARDS],
     spent: AtomicUsize,
 }
 
-/// All of a user that RBAC looks at.
-#[derive(PartialEq, Eq, Hash)]
-struct Identity {
+/// An identity by all that RBAC looks at.
+struct Known {
     name: Box<str>,
     groups: Box<[String]>,
+    grants: Arc<Grants>,
 }
 
-#[derive(Hash)]
-struct IdentityRef<'a> {
-    name: &'a str,
-    groups: &'a [String],
-}
-
-impl Equivalent<Identity> for IdentityRef<'_> {
-    fn equivalent(&self, identity: &Identity) -> bool {
-        (self.name, self.groups) == (&*identity.name, &*identity.groups)
+impl Known {
+    fn is(&self, user: &User) -> bool {
+        *self.name == *user.name && *self.groups == *user.groups
     }
 }
 
 impl Cache {
     /// What is known about the grants of `user`.
     pub(super) fn grants(&self, user: &User) -> Arc<Grants> {
-        let identity = IdentityRef { name: &user.name, groups: &user.groups };
-        let shard = (self.hasher.hash_one(&identity) >> 32) as usize % SHARDS;
-        let Some(shard) = self.identities.get(shard) else { return Arc::default() };
-        if let Some(known) = shard.read().get(&identity) {
-            return Arc::clone(known);
+        // Hashed once, for the shard and within it: a user may have hundreds of groups.
+        let hash = self.hasher.hash_one((&user.name, &user.groups));
+        let Some(shard) = self.identities.get((hash >> 32) as usize % SHARDS) else { return Arc::default() };
+        if let Some(known) = shard.read().find(hash, |known| known.is(user)) {
+            return Arc::clone(&known.grants);
         }
         let bytes = user.name.len() + user.groups.iter().map(|group| group.len() + 24).sum::<usize>();
         self.spend(bytes + 512);
-        let identity = Identity { name: user.name.as_str().into(), groups: user.groups.as_slice().into() };
-        Arc::clone(shard.write().entry(identity).or_default())
+        let rehash = |known: &Known| self.hasher.hash_one((&known.name, &known.groups));
+        let mut shard = shard.write();
+        let entry = shard.entry(hash, |known| known.is(user), rehash).or_insert_with(|| Known {
+            name: user.name.as_str().into(),
+            groups: user.groups.as_slice().into(),
+            grants: Arc::default(),
+        });
+        Arc::clone(&entry.get().grants)
     }
 
     /// Counts `bytes` that are about to be remembered.

@@ -1,5 +1,7 @@
 //! Nobody may grant what they do not hold.
 
+use std::collections::HashMap;
+
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use types::{User, quote, quote_list};
 
@@ -7,6 +9,7 @@ use super::{
     World,
     rule::{covers_path, list},
 };
+use crate::opinion::aggregate;
 
 /// Refuses to let `user` grant `rules` in `namespace` (empty: cluster-wide) unless they hold them all
 /// there; the error is the refusal's message.
@@ -45,7 +48,7 @@ pub fn refusal(user: &User, missing: &[PolicyRule], errors: &[String]) -> String
         lines.join("\n")
     );
     if !errors.is_empty() {
-        let errors = crate::opinion::aggregate(errors.iter().map(String::as_str));
+        let errors = aggregate(errors.iter().map(String::as_str));
         message.push_str(&format!("; resolution errors: [{errors}]"));
     }
     message
@@ -107,14 +110,16 @@ fn covers_atom(owner: &PolicyRule, atom: &PolicyRule) -> bool {
 
 /// Puts the verbs of atoms about the same resource and name together. Atoms about paths stay apart.
 fn compact(atoms: &[PolicyRule]) -> Vec<PolicyRule> {
+    let about = |rule: &PolicyRule| {
+        [&rule.api_groups, &rule.resources, &rule.resource_names].map(|of| list(of).to_vec())
+    };
+    let mut place: HashMap<_, usize> = HashMap::new();
     let mut compacted: Vec<PolicyRule> = Vec::new();
     for atom in atoms {
-        let same = |other: &&mut PolicyRule| {
-            atom.non_resource_urls.is_none()
-                && (&other.api_groups, &other.resources, &other.resource_names, &other.non_resource_urls)
-                    == (&atom.api_groups, &atom.resources, &atom.resource_names, &None)
-        };
-        match compacted.iter_mut().find(same) {
+        let next = compacted.len();
+        let place =
+            if atom.non_resource_urls.is_some() { next } else { *place.entry(about(atom)).or_insert(next) };
+        match compacted.get_mut(place) {
             Some(rule) => rule.verbs.extend_from_slice(&atom.verbs),
             None => compacted.push(atom.clone()),
         }
@@ -136,4 +141,47 @@ fn describe(rule: &PolicyRule) -> String {
     .map(|(name, values)| format!("{name}:{}", quote_list(values)))
     .collect();
     format!("{{{}}}", fields.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::{
+        api::rbac::v1::{ClusterRole, ClusterRoleBinding, RoleRef, Subject},
+        apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    };
+
+    use super::*;
+
+    #[test]
+    fn grants_what_is_held_and_tells_why_not() {
+        let named = |name: &str| ObjectMeta { name: Some(name.into()), ..ObjectMeta::default() };
+        let rule = |verb: &str| PolicyRule {
+            api_groups: Some(vec![String::new()]),
+            resources: Some(vec!["pods".into()]),
+            verbs: vec![verb.into()],
+            ..PolicyRule::default()
+        };
+        let mut world = World::default();
+        world.apply(ClusterRole {
+            metadata: named("r"),
+            rules: Some(vec![rule("get")]),
+            aggregation_rule: None,
+        });
+        for role in ["r", "gone"] {
+            let subject = Subject { kind: "User".into(), name: "alice".into(), ..Subject::default() };
+            world.apply(ClusterRoleBinding {
+                metadata: named(role),
+                role_ref: RoleRef { api_group: None, kind: "ClusterRole".into(), name: role.into() },
+                subjects: Some(vec![subject]),
+            });
+        }
+        let alice = User::new("alice", [""; 0]);
+        assert_eq!(confirm_no_escalation(&world, &alice, "ns", &[rule("get")]), Ok(()));
+        assert_eq!(
+            confirm_no_escalation(&world, &alice, "ns", &[rule("get"), rule("list")]).unwrap_err(),
+            "user \"alice\" (groups=[]) is attempting to grant RBAC permissions not currently held:\n\
+             {APIGroups:[\"\"], Resources:[\"pods\"], Verbs:[\"list\"]}; \
+             resolution errors: [clusterrole.rbac.authorization.k8s.io \"gone\" not found]"
+        );
+    }
 }

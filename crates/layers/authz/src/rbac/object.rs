@@ -1,8 +1,6 @@
 //! Roles and bindings as the authorizer keeps them.
 
-use k8s_openapi::api::rbac::v1::{
-    ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
-};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding, RoleRef, Subject};
 use types::{User, quote, username};
 
 /// A kind of RBAC object.
@@ -64,6 +62,7 @@ macro_rules! from_api {
 from_api!(Role, ClusterRole, RoleBinding, ClusterRoleBinding);
 
 impl RbacObject {
+    /// What tells the object from all others. A namespace that a cluster-wide object is given is ignored.
     pub(super) fn key(&self) -> Key {
         let (kind, metadata) = match self {
             Self::Role(o) => (Kind::Role, &o.metadata),
@@ -105,27 +104,6 @@ pub(super) struct Binding {
     pub(super) key: Key,
     pub(super) role: RoleRef,
     pub(super) subjects: Vec<Subject>,
-}
-
-/// What the authorizer needs of an object.
-pub(super) enum Parts {
-    Role(Key, Vec<PolicyRule>),
-    Binding(Binding),
-}
-
-impl From<RbacObject> for Parts {
-    fn from(object: RbacObject) -> Self {
-        let key = object.key();
-        let binding = |key, role, subjects: Option<Vec<Subject>>| {
-            Self::Binding(Binding { key, role, subjects: subjects.unwrap_or_default() })
-        };
-        match object {
-            RbacObject::Role(role) => Self::Role(key, role.rules.unwrap_or_default()),
-            RbacObject::ClusterRole(role) => Self::Role(key, role.rules.unwrap_or_default()),
-            RbacObject::RoleBinding(b) => binding(key, b.role_ref, b.subjects),
-            RbacObject::ClusterRoleBinding(b) => binding(key, b.role_ref, b.subjects),
-        }
-    }
 }
 
 /// Whom a subject means: every subject is in the end a user's name or a group's.

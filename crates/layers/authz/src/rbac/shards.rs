@@ -7,40 +7,48 @@ use std::{
 
 use hashbrown::{DefaultHashBuilder, Equivalent, HashMap};
 
-/// With 100,000 entries a change copies some 400 of them and this many pointers.
-const SHARDS: usize = 256;
+/// Branches, and leaves of a branch. With 100,000 entries a change copies some 25 of them and twice
+/// this many pointers.
+const FAN_OUT: usize = 64;
 
-/// A map in pieces that clones share until one of them changes a piece.
+/// A map in pieces, two levels deep, which clones share until one of them changes a piece.
 #[derive(Clone)]
 pub(super) struct Shards<K, V> {
     hasher: DefaultHashBuilder,
-    shards: Arc<[Arc<HashMap<K, V>>]>,
+    branches: Arc<[Branch<K, V>]>,
 }
+
+type Branch<K, V> = Arc<[Leaf<K, V>]>;
+type Leaf<K, V> = Arc<HashMap<K, V>>;
 
 impl<K, V> Default for Shards<K, V> {
     fn default() -> Self {
-        let empty = Arc::new(HashMap::default());
-        Self { hasher: DefaultHashBuilder::default(), shards: vec![empty; SHARDS].into() }
+        let leaf = Leaf::default();
+        let branch = Branch::from(vec![leaf; FAN_OUT]);
+        Self { hasher: DefaultHashBuilder::default(), branches: vec![branch; FAN_OUT].into() }
     }
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> Shards<K, V> {
     pub(super) fn get<Q: Hash + Equivalent<K>>(&self, key: &Q) -> Option<&V> {
-        self.shards.get(self.shard_of(key))?.get(key)
+        let (branch, leaf) = self.place_of(key);
+        self.branches.get(branch)?.get(leaf)?.get(key)
     }
 
-    /// The one piece that holds `key` or would hold it, to be changed.
-    pub(super) fn shard_mut<Q: Hash + Equivalent<K>>(&mut self, key: &Q) -> Option<&mut HashMap<K, V>> {
-        let at = self.shard_of(key);
-        Arc::make_mut(&mut self.shards).get_mut(at).map(Arc::make_mut)
+    /// The one piece that holds `key` or would hold it, to be changed. There always is one.
+    pub(super) fn leaf_mut(&mut self, key: &impl Hash) -> Option<&mut HashMap<K, V>> {
+        let (branch, leaf) = self.place_of(key);
+        let branch = Arc::make_mut(&mut self.branches).get_mut(branch)?;
+        Arc::make_mut(branch).get_mut(leaf).map(Arc::make_mut)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.shards.iter().flat_map(|shard| shard.iter())
+        self.branches.iter().flat_map(|branch| branch.iter()).flat_map(|leaf| leaf.iter())
     }
 
-    /// A map uses the lowest and the highest bits of its own hash; other ones choose the shard.
-    fn shard_of(&self, key: &impl Hash) -> usize {
-        (self.hasher.hash_one(key) >> 32) as usize % SHARDS
+    /// A leaf uses the lowest and the highest bits of its own hash; other ones choose the leaf.
+    fn place_of(&self, key: &impl Hash) -> (usize, usize) {
+        let bits = (self.hasher.hash_one(key) >> 32) as usize;
+        (bits % FAN_OUT, bits / FAN_OUT % FAN_OUT)
     }
 }

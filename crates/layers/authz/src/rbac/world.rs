@@ -6,11 +6,11 @@ use std::{
 };
 
 use hashbrown::Equivalent;
-use k8s_openapi::api::rbac::v1::PolicyRule;
+use k8s_openapi::api::rbac::v1::{PolicyRule, RoleRef, Subject};
 use types::{User, quote};
 
 use super::{
-    object::{Binding, Holder, Key, KeyRef, Kind, Parts, RbacObject, holders_of},
+    object::{Binding, Holder, Key, KeyRef, Kind, RbacObject, holders_of},
     shards::Shards,
 };
 
@@ -55,22 +55,13 @@ pub(super) struct Held {
 impl World {
     /// Adds an object, or puts it in the place of the one of the same kind, namespace and name.
     pub fn apply(&mut self, object: impl Into<RbacObject>) {
-        match Parts::from(object.into()) {
-            Parts::Role(key, rules) => {
-                if let Some(shard) = self.roles.shard_mut(&key) {
-                    shard.insert(key, rules.into());
-                }
-            }
-            Parts::Binding(binding) => {
-                let binding = Arc::new(binding);
-                let key = binding.key.clone();
-                let old =
-                    self.bindings.shard_mut(&key).and_then(|shard| shard.insert(key, Arc::clone(&binding)));
-                if let Some(old) = old {
-                    self.unlist(&old);
-                }
-                self.list(&binding);
-            }
+        let object = object.into();
+        let key = object.key();
+        match object {
+            RbacObject::Role(o) => self.put_role(key, o.rules),
+            RbacObject::ClusterRole(o) => self.put_role(key, o.rules),
+            RbacObject::RoleBinding(o) => self.put_binding(key, o.role_ref, o.subjects),
+            RbacObject::ClusterRoleBinding(o) => self.put_binding(key, o.role_ref, o.subjects),
         }
     }
 
@@ -79,10 +70,10 @@ impl World {
         let key = KeyRef { kind, namespace, name };
         match kind {
             Kind::Role | Kind::ClusterRole => {
-                self.roles.shard_mut(&key).and_then(|shard| shard.remove(&key));
+                self.roles.leaf_mut(&key).and_then(|leaf| leaf.remove(&key));
             }
             Kind::RoleBinding | Kind::ClusterRoleBinding => {
-                if let Some(old) = self.bindings.shard_mut(&key).and_then(|shard| shard.remove(&key)) {
+                if let Some(old) = self.bindings.leaf_mut(&key).and_then(|leaf| leaf.remove(&key)) {
                     self.unlist(&old);
                 }
             }
@@ -92,13 +83,7 @@ impl World {
     /// Makes `objects` all there is of `kind`: what a watch that starts anew needs. Objects of another
     /// kind are added like any.
     pub fn replace(&mut self, kind: Kind, objects: impl IntoIterator<Item = RbacObject>) {
-        let mut gone: BTreeSet<Key> = match kind {
-            Kind::Role | Kind::ClusterRole => self.roles.iter().map(|(key, _)| key).cloned().collect(),
-            Kind::RoleBinding | Kind::ClusterRoleBinding => {
-                self.bindings.iter().map(|(key, _)| key).cloned().collect()
-            }
-        };
-        gone.retain(|key| key.kind == kind);
+        let mut gone: BTreeSet<Key> = self.keys(kind).cloned().collect();
         for object in objects {
             gone.remove(&object.key());
             self.apply(object);
@@ -108,14 +93,9 @@ impl World {
         }
     }
 
-    /// How many objects of `kind` there are.
+    /// How many objects of `kind` there are, by counting them.
     pub fn count(&self, kind: Kind) -> usize {
-        self.roles
-            .iter()
-            .map(|(key, _)| key)
-            .chain(self.bindings.iter().map(|(key, _)| key))
-            .filter(|k| k.kind == kind)
-            .count()
+        self.keys(kind).count()
     }
 
     /// All rules that `user` holds in `namespace` (empty: cluster-wide ones only), and why others could
@@ -166,10 +146,30 @@ impl World {
             .ok_or_else(|| format!("{resource}.rbac.authorization.k8s.io {} not found", quote(name)))
     }
 
+    fn keys(&self, kind: Kind) -> impl Iterator<Item = &Key> {
+        let (roles, bindings) = (self.roles.iter(), self.bindings.iter());
+        roles.map(|(key, _)| key).chain(bindings.map(|(key, _)| key)).filter(move |key| key.kind == kind)
+    }
+
+    fn put_role(&mut self, key: Key, rules: Option<Vec<PolicyRule>>) {
+        if let Some(leaf) = self.roles.leaf_mut(&key) {
+            leaf.insert(key, rules.unwrap_or_default().into());
+        }
+    }
+
+    fn put_binding(&mut self, key: Key, role: RoleRef, subjects: Option<Vec<Subject>>) {
+        let binding = Arc::new(Binding { key: key.clone(), role, subjects: subjects.unwrap_or_default() });
+        let old = self.bindings.leaf_mut(&key).and_then(|leaf| leaf.insert(key, Arc::clone(&binding)));
+        if let Some(old) = old {
+            self.unlist(&old);
+        }
+        self.list(&binding);
+    }
+
     fn list(&mut self, binding: &Arc<Binding>) {
         for (seat, subject) in seats(binding) {
-            if let Some(shard) = self.held.shard_mut(&seat) {
-                let list = shard.entry(seat).or_default();
+            if let Some(leaf) = self.held.leaf_mut(&seat) {
+                let list = leaf.entry(seat).or_default();
                 Arc::make_mut(list).push(Held { binding: Arc::clone(binding), subject });
             }
         }
@@ -177,11 +177,11 @@ impl World {
 
     fn unlist(&mut self, binding: &Arc<Binding>) {
         for (seat, _) in seats(binding) {
-            let Some(shard) = self.held.shard_mut(&seat) else { continue };
-            let Some(list) = shard.get_mut(&seat).map(Arc::make_mut) else { continue };
+            let Some(leaf) = self.held.leaf_mut(&seat) else { continue };
+            let Some(list) = leaf.get_mut(&seat).map(Arc::make_mut) else { continue };
             list.retain(|held| !Arc::ptr_eq(&held.binding, binding));
             if list.is_empty() {
-                shard.remove(&seat);
+                leaf.remove(&seat);
             }
         }
     }
