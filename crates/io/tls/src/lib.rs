@@ -24,3 +24,6 @@ fn provider() -> std::sync::Arc<rustls::crypto::CryptoProvider> {
 
 /// TLS 1.2 at least, as kube-apiserver's default `--tls-min-version`.
 static VERSIONS: [&rustls::SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
+
+#[cfg(test)]
+mod tests;

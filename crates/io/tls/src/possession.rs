@@ -67,7 +67,7 @@ impl ClientCertVerifier for PossessionVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify(tls12_algorithms(dss.scheme), message, cert, dss)
+        verify(tls12_algorithms(dss.scheme), message, cert, dss.signature())
     }
 
     fn verify_tls13_signature(
@@ -76,7 +76,7 @@ impl ClientCertVerifier for PossessionVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify(tls13_algorithms(dss.scheme), message, cert, dss)
+        verify(tls13_algorithms(dss.scheme), message, cert, dss.signature())
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -143,7 +143,7 @@ fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Error> 
     }
 }
 
-/// Whether one of `algorithms` verifies the signature with the leaf's SubjectPublicKeyInfo.
+/// Proven if one of `algorithms` verifies the signature with the leaf's SubjectPublicKeyInfo.
 ///
 /// rustls' own helper is of no use: it judges while it parses (X.509 v1 and unknown critical
 /// extensions are refused).
@@ -151,7 +151,7 @@ fn verify(
     algorithms: Algorithms,
     message: &[u8],
     leaf: &CertificateDer<'_>,
-    signed: &DigitallySignedStruct,
+    signature: &[u8],
 ) -> Result<HandshakeSignatureValid, Error> {
     if algorithms.is_empty() {
         return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
@@ -159,11 +159,73 @@ fn verify(
     let leaf = parse(leaf)?;
     let key_info = leaf.public_key().raw;
     let holds = |algorithm: &&'static dyn VerificationAlgorithm| {
-        UnparsedPublicKey::new(*algorithm, key_info).verify(message, signed.signature()).is_ok()
+        UnparsedPublicKey::new(*algorithm, key_info).verify(message, signature).is_ok()
     };
     if algorithms.iter().any(holds) {
         Ok(HandshakeSignatureValid::assertion())
     } else {
         Err(CertificateError::BadSignature.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls_pki_types::pem::PemObject as _;
+
+    use super::*;
+
+    /// X.509 v1, RSA of 1024 bits; its key signed the word `message` and was thrown away.
+    const OLD: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBoDCCAQkCFEjKofwmzgg+7m0zb6ykPPRsLq+xMA0GCSqGSIb3DQEBCwUAMA4x\n\
+DDAKBgNVBAMMA29sZDAgFw0yNjExMjEyMTE3MjJaGA8yMTI2MTAyODIxMTcyMlow\n\
+DjEMMAoGA1UEAwwDb2xkMIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCpKO4c\n\
+zd5DXbXLVloI1MVD6p/+NzWUwhAFJAhvZOyp4gFAl50tDJ+QWCapqAACyltHxJtE\n\
+1xiiH1/4bCvqjEvIpO4qqkfDW6cOid6oHLPzv1fgoI4xGNL8mjK2Y0gmJRocc8P7\n\
+rcQ5saFOzPy/CnGSTGqwy0EqoSit+yXeVwVeLQIDAQABMA0GCSqGSIb3DQEBCwUA\n\
+A4GBAHgiAvHNg3bfMf4uHfvAkj6/obB3vJmc9Ydz97frKCNvuT+KfYmijkLlXELy\n\
+Hk9igAVztMZRpNhY6L/nUv2vkK1BfU7B12QieYmaf1z4Vd+BPWoF6hKazde4jTCd\n\
+HVkerqhYV7Cs/XbN6BF4caNXUoda5ot0SofkRT5CQN3he46N\n\
+-----END CERTIFICATE-----\n\
+";
+    const SIGNED_SHA256: &str = "9cac027114e123356e3e32e5b23702687ffcb9b73aad2d765ccc2925d920b0d9c618e3dc5301d464f6bb3e13f8d0ed40b724188caa3fa8a5e09ee726c9db23b026fc63d258bcf0b08855198385864be09961f599f5ee829f5f9ad2cb96a7de5763a9d1059b1ce7845d96009b9354c5408c9e90dcc547884ad83d00c9b8b09f10";
+    const SIGNED_SHA512: &str = "0ba2cba24e6c9f349cabf236c0a38ceddbe4a9c69ef2658f2360312fd5ba022398fd68052373383f0a57509affa05d1e889e39b0dc0b0db0959831c6565eb08f144d8c2ac11d308e22f7de3a9e4e25c1f66f813f6b062a55356c6ffca447cb486b04620626f83363c70c2814f75c670aa69ae93b700569965b9b5bcd8b17b25a";
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        hex.as_bytes()
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn an_old_key_proves_possession_in_tls_1_2_only() {
+        let leaf = CertificateDer::from_pem_slice(OLD.as_bytes()).unwrap();
+        for (scheme, signature, holds) in [
+            (SignatureScheme::RSA_PKCS1_SHA256, SIGNED_SHA256, true),
+            (SignatureScheme::RSA_PKCS1_SHA512, SIGNED_SHA512, true),
+            (SignatureScheme::RSA_PKCS1_SHA256, SIGNED_SHA512, false),
+            (SignatureScheme::RSA_PKCS1_SHA1, SIGNED_SHA256, false),
+            (SignatureScheme::ED25519, SIGNED_SHA256, false),
+        ] {
+            let outcome = verify(tls12_algorithms(scheme), b"message", &leaf, &bytes(signature));
+            assert_eq!(outcome.is_ok(), holds, "{scheme:?}");
+            assert!(verify(tls12_algorithms(scheme), b"massage", &leaf, &bytes(signature)).is_err());
+            assert!(verify(tls13_algorithms(scheme), b"message", &leaf, &bytes(signature)).is_err());
+        }
+    }
+
+    #[test]
+    fn a_certificate_has_to_parse_whole() {
+        let verifier = PossessionVerifier::new(Vec::new());
+        let good = CertificateDer::from_pem_slice(OLD.as_bytes()).unwrap();
+        let bad = CertificateDer::from([good.as_ref(), b"\0"].concat());
+        let accepts = |leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>]| {
+            verifier.verify_client_cert(leaf, rest, UnixTime::now()).is_ok()
+        };
+        assert!(accepts(&good, &[]));
+        assert!(accepts(&good, std::slice::from_ref(&good)));
+        assert!(!accepts(&bad, &[]));
+        assert!(!accepts(&good, std::slice::from_ref(&bad)));
     }
 }
