@@ -70,6 +70,14 @@ pub enum PemError {
         /// What is wrong.
         reason: String,
     },
+    /// A bundle of client CAs that kube-apiserver would not load either.
+    #[error("{origin}: {reason}")]
+    ClientCa {
+        /// Where the text came from.
+        origin: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A key that no TLS version signs with, or not a key at all.
     #[error(
         "{origin}: unusable private key: {reason}: expected RSA (2048 to 8192 bits), ECDSA (P-256, P-384, P-521) or Ed25519"

@@ -1,6 +1,7 @@
 //! The client certificate is asked for and its key proven; what the certificate is worth is for
 //! layer 3 to say.
 
+use authn::x509::Presented;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1, ECDSA_P384_SHA256_ASN1,
     ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1,
@@ -14,7 +15,6 @@ use rustls::{
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
 use rustls_pki_types::{CertificateDer, UnixTime};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// Asks for a certificate, refuses the handshake only when a certificate does not parse or the
 /// client does not hold the leaf's key, and otherwise lets every certificate and none through.
@@ -57,7 +57,7 @@ impl ClientCertVerifier for PossessionVerifier {
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         // UPSTREAM: Go parses the whole chain while it shakes hands (kube-apiserver 1.36).
-        std::iter::once(end_entity).chain(intermediates).try_for_each(|der| parse(der).map(drop))?;
+        parse(std::iter::once(end_entity).chain(intermediates))?;
         Ok(ClientCertVerified::assertion())
     }
 
@@ -136,11 +136,8 @@ fn tls13_algorithms(scheme: SignatureScheme) -> Algorithms {
     }
 }
 
-fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Error> {
-    match X509Certificate::from_der(der) {
-        Ok(([], certificate)) => Ok(certificate),
-        Ok(_) | Err(_) => Err(CertificateError::BadEncoding.into()),
-    }
+fn parse<'a, 'd: 'a>(chain: impl Iterator<Item = &'a CertificateDer<'d>>) -> Result<Presented, Error> {
+    Presented::parse(chain.map(AsRef::as_ref)).map_err(|_| CertificateError::BadEncoding.into())
 }
 
 /// Proven if one of `algorithms` verifies the signature with the leaf's SubjectPublicKeyInfo.
@@ -156,8 +153,8 @@ fn verify(
     if algorithms.is_empty() {
         return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
     }
-    let leaf = parse(leaf)?;
-    let key_info = leaf.public_key().raw;
+    let presented = parse(std::iter::once(leaf))?;
+    let key_info = presented.leaf().ok_or(Error::NoCertificatesPresented)?.subject_public_key_info();
     let holds = |algorithm: &&'static dyn VerificationAlgorithm| {
         UnparsedPublicKey::new(*algorithm, key_info).verify(message, signature).is_ok()
     };

@@ -8,6 +8,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use authn::x509::ClientCa;
 use rustls::{
     DistinguishedName, ServerConfig,
     server::{NoClientAuth, NoServerSessionStorage, ProducesTickets, danger::ClientCertVerifier},
@@ -16,11 +17,10 @@ use rustls::{
 use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsAcceptor;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::{
     handshake::{Alpn, HandshakeError, TlsVersion},
-    pem::{self, KeyPair, Pem, PemError},
+    pem::{KeyPair, Pem, PemError},
     possession::PossessionVerifier,
     read_ahead::ReadAhead,
 };
@@ -131,16 +131,9 @@ fn server_config(
 
 /// The subjects of a CA bundle.
 fn subjects(ca: Pem<'_>) -> Result<Vec<DistinguishedName>, PemError> {
-    let mut subjects = Vec::new();
-    for (index, der) in pem::certificates(ca)?.iter().enumerate() {
-        let (_, certificate) = X509Certificate::from_der(der).map_err(|error| PemError::BadCertificate {
-            origin: ca.origin.to_owned(),
-            number: index + 1,
-            reason: error.to_string(),
-        })?;
-        subjects.push(DistinguishedName::from(certificate.subject().as_raw().to_vec()));
-    }
-    Ok(subjects)
+    let bundle = ClientCa::from_pem(ca.text)
+        .map_err(|error| PemError::ClientCa { origin: ca.origin.to_owned(), reason: error.to_string() })?;
+    Ok(bundle.certificates().iter().map(|ca| DistinguishedName::from(ca.subject().to_vec())).collect())
 }
 
 /// A client's connection after the handshake.

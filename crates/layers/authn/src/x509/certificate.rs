@@ -128,6 +128,11 @@ impl Certificate {
         self.not_before.to_timestamp()
     }
 
+    /// The subject, in DER.
+    pub fn subject(&self) -> &[u8] {
+        &self.subject
+    }
+
     /// The SubjectPublicKeyInfo, in DER.
     pub fn subject_public_key_info(&self) -> &[u8] {
         &self.key_info
