@@ -92,22 +92,83 @@ fn is_not_found(body: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use testkit::{Folder, Reply, Upstream};
+    use types::{ObjectFacts, Secret};
+    use upstream::{Limits, identity::IdentityHeaders};
+
     use super::*;
+
+    fn object(kind: ObjectKind, namespace: &str, name: &str) -> ObjectRef {
+        ObjectRef { kind, namespace: namespace.into(), name: name.into() }
+    }
 
     #[test]
     fn names_stay_in_their_segment() {
-        let check = |kind, namespace: &str, name: &str, expected: &str| {
-            assert_eq!(path(&ObjectRef { kind, namespace: namespace.into(), name: name.into() }), expected);
+        let check = |kind, namespace, name, expected: &str| {
+            assert_eq!(path(&object(kind, namespace, name)), expected);
         };
         check(ObjectKind::Node, "", "node-0.example", "/api/v1/nodes/node-0.example");
         check(ObjectKind::Pod, "prod", "web-0", "/api/v1/namespaces/prod/pods/web-0");
         check(ObjectKind::Secret, "a/b", "c?d#e f", "/api/v1/namespaces/a%2Fb/secrets/c%3Fd%23e%20f");
     }
 
-    #[test]
-    fn only_the_api_server_says_not_found() {
-        assert!(is_not_found(br#"{"kind":"Status","apiVersion":"v1","reason":"NotFound","code":404}"#));
-        assert!(!is_not_found(br#"{"kind":"Status","reason":"Forbidden","code":403}"#));
-        assert!(!is_not_found(b"404 page not found\n"));
+    /// What comes of one answer of the API server.
+    async fn ask(object: &ObjectRef, status: u16, body: &str) -> Answer {
+        let server = Upstream::start({
+            let body = body.to_owned();
+            move |_| Reply::json(status, &body)
+        });
+        let folder = Folder::new();
+        let access =
+            config::kubeconfig::load(&folder.write("kubeconfig", server.kubeconfig()), None).unwrap();
+        let upstream = upstream::Upstream::new(&access, Limits::default()).unwrap();
+        let pool = Pool::new(Arc::new(upstream), IdentityHeaders::default());
+        let answer = UpstreamObjects::new(pool).get(object).await;
+        let lines: Vec<String> = server.seen().into_iter().map(|message| message.line).collect();
+        assert_eq!(lines, [format!("GET {} HTTP/1.1", path(object))]);
+        answer
+    }
+
+    #[tokio::test]
+    async fn reads_what_the_api_server_says() {
+        let secret = object(ObjectKind::Secret, "ns", "s");
+        let body = r#"{"kind":"Secret","metadata":{"name":"s","namespace":"ns","uid":"1",
+            "deletionTimestamp":"2026-05-04T03:02:01Z",
+            "labels":{"kubernetes.io/legacy-token-invalid-since":"2026-01-01"}},
+            "data":{"token":"YWJj"}}"#;
+        let facts = ObjectFacts {
+            uid: "1".into(),
+            deletion_timestamp: Some("2026-05-04T03:02:01Z".parse().unwrap()),
+            token: Some(Secret::new("abc")),
+            invalid_since: Some("2026-01-01".into()),
+            secrets: Vec::new(),
+        };
+        assert_eq!(ask(&secret, 200, body).await, Answer::Object(facts));
+
+        let account = object(ObjectKind::ServiceAccount, "ns", "a");
+        let body = r#"{"metadata":{"name":"a","namespace":"ns","uid":"2"},"secrets":[{"name":"s"}]}"#;
+        let facts = ObjectFacts { uid: "2".into(), secrets: vec!["s".into()], ..ObjectFacts::default() };
+        assert_eq!(ask(&account, 200, body).await, Answer::Object(facts));
+    }
+
+    #[tokio::test]
+    async fn only_the_api_server_says_not_found() {
+        let pod = object(ObjectKind::Pod, "ns", "p");
+        let not_found = r#"{"kind":"Status","apiVersion":"v1","reason":"NotFound","code":404}"#;
+        assert_eq!(ask(&pod, 404, not_found).await, Answer::NotFound);
+        for (status, body) in [
+            (404, "404 page not found\n"),
+            (404, r#"{"kind":"Status","reason":"Forbidden"}"#),
+            (403, not_found),
+            (500, not_found),
+            (200, "{}"),
+            (200, r#"{"metadata":{"name":"q","namespace":"ns","uid":"1"}}"#),
+            (200, r#"{"metadata":{"name":"p","namespace":"other","uid":"1"}}"#),
+        ] {
+            let answer = ask(&pod, status, body).await;
+            assert!(matches!(answer, Answer::Failed(_)), "{status} {body}: {answer:?}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use http::{HeaderMap, HeaderValue, header};
-use types::{Reason, Timestamp, User};
+use types::{Reason, Timestamp, User, group, username};
 
 /// A requester that an authenticator vouches for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,23 @@ impl Identity {
     /// Whether the credential is still good at `now`.
     pub fn is_valid_at(&self, now: Timestamp) -> bool {
         self.valid_until.is_none_or(|until| now <= until)
+    }
+
+    /// The identity with `system:authenticated` as last group.
+    // UPSTREAM: not for `system:anonymous`, and not if the user is in `system:authenticated` or
+    // `system:unauthenticated` already (kube-apiserver 1.36)
+    #[must_use]
+    pub fn with_authenticated(&self) -> Self {
+        let user = &self.user;
+        if user.name == username::ANONYMOUS
+            || user.in_group(group::AUTHENTICATED)
+            || user.in_group(group::UNAUTHENTICATED)
+        {
+            return self.clone();
+        }
+        let mut user = User::clone(user);
+        user.groups.push(group::AUTHENTICATED.into());
+        Self { user: Arc::new(user), valid_until: self.valid_until }
     }
 }
 

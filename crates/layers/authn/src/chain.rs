@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use http::{HeaderMap, HeaderValue, header};
-use types::{Answers, Decision, Layer, Reason, Step, Timestamp, Trace, User, Verdict, group, username};
+use types::{Answers, Decision, Layer, Reason, Step, Timestamp, Trace, Verdict};
 
 use crate::{
     Anonymous, Attempt, Authenticated, AuthnFailure, Consumed, Identity, Remarks, ServiceAccounts,
@@ -72,7 +72,7 @@ impl Authn {
             }
             match self.judge_token(token, None, now, answers) {
                 Step::Done(TokenAnswer::Accepted(user)) => {
-                    let identity = with_authenticated(&user.identity);
+                    let identity = user.identity.with_authenticated();
                     let user = Arc::new(TokenUser { identity, ..TokenUser::clone(&user) });
                     memory.keep(token, &user, answers.as_of().map_or(now, |then| then.min(now)));
                     Step::Done(TokenAnswer::Accepted(user))
@@ -193,23 +193,7 @@ fn accepted(
     remarks: Remarks,
     consumed: Consumed,
 ) -> Authenticated {
-    Authenticated { identity: with_authenticated(identity), audiences, remarks, consumed }
-}
-
-/// The identity with `system:authenticated` as last group.
-// UPSTREAM: not for `system:anonymous`, and not if the user is in `system:authenticated` or
-// `system:unauthenticated` already (kube-apiserver 1.36)
-fn with_authenticated(identity: &Identity) -> Identity {
-    let user = &identity.user;
-    if user.name == username::ANONYMOUS
-        || user.in_group(group::AUTHENTICATED)
-        || user.in_group(group::UNAUTHENTICATED)
-    {
-        return identity.clone();
-    }
-    let mut user = User::clone(user);
-    user.groups.push(group::AUTHENTICATED.into());
-    Identity { user: Arc::new(user), valid_until: identity.valid_until }
+    Authenticated { identity: identity.with_authenticated(), audiences, remarks, consumed }
 }
 
 fn note(

@@ -1,22 +1,23 @@
 //! Service-account tokens, bound ones and the legacy ones that lie in secrets.
 
+mod bound;
 mod claims;
 mod keys;
+mod legacy;
+mod lookup;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Debug, sync::Arc};
 
-use jiff::SignedDuration;
-use types::{
-    Answer, Answers, ObjectFacts, ObjectKind, ObjectRef, Question, Step, Timestamp, User, extra, group,
-    username,
-};
+use types::{Answers, Question, Step, Timestamp, User, group, username};
 
 use crate::{
     AuthnFailure, Identity, Remarks, TokenAnswer, TokenUser,
     jose::{Jws, unverified_issuer},
     json::{Object, Value},
 };
-use claims::{Binding, Claims, LEEWAY_SECONDS, LegacyBinding, Reference};
+use claims::{BoundTo, Claims, LegacyBinding, Reference};
+use lookup::Asked;
+
 pub use keys::{NoKeys, ServiceAccountKeys};
 
 /// The issuer of legacy tokens, whatever issuers are configured.
@@ -70,8 +71,8 @@ impl ServiceAccounts {
         let Some(issuer) = unverified_issuer(token) else {
             return Step::Done(TokenAnswer::NoOpinion);
         };
-        let kinds = [(Kind::Legacy, issuer == LEGACY_ISSUER), (Kind::Bound, self.issuers.contains(&issuer))];
-        let Some(jws) = kinds.iter().any(|(_, ours)| *ours).then(|| Jws::parse(token)).flatten() else {
+        let kinds = [Kind::Legacy, Kind::Bound].into_iter().filter(|kind| self.takes(*kind, &issuer));
+        let Some(jws) = kinds.clone().next().and_then(|_| Jws::parse(token)) else {
             return Step::Done(TokenAnswer::NoOpinion);
         };
         let mut remarks = Remarks::default();
@@ -81,7 +82,7 @@ impl ServiceAccounts {
         };
         let asked = Asked { token, audiences: audiences.unwrap_or(&self.api_audiences), now, answers };
         let mut failures = Vec::new();
-        for (kind, _) in kinds.into_iter().filter(|(_, ours)| *ours) {
+        for kind in kinds {
             match self.accept(kind, &payload, &asked, &mut remarks) {
                 Ok((identity, audiences)) => {
                     return Step::Done(TokenAnswer::Accepted(Arc::new(TokenUser {
@@ -111,6 +112,15 @@ impl ServiceAccounts {
         Value::parse(payload).ok_or_else(|| AuthnFailure::bad("json: the claims are not valid JSON"))
     }
 
+    /// Whether tokens of this kind and issuer are taken.
+    fn takes(&self, kind: Kind, issuer: &str) -> bool {
+        match kind {
+            Kind::Legacy => issuer == LEGACY_ISSUER,
+            Kind::Bound => self.issuers.iter().any(|own| own == issuer),
+        }
+    }
+
+    /// Accepts a token that one of our keys signed, as one of this kind.
     fn accept(
         &self,
         kind: Kind,
@@ -121,21 +131,17 @@ impl ServiceAccounts {
         let payload = Object::of(payload)?;
         let claims = Claims::read(payload)?;
         let binding = match kind {
-            Kind::Legacy => Either::Legacy(LegacyBinding::read(payload)?),
-            Kind::Bound => Either::Bound(Binding::read(payload)?),
+            Kind::Legacy => Binding::Legacy(LegacyBinding::read(payload)?),
+            Kind::Bound => Binding::Bound(BoundTo::read(payload)?),
         };
-        // Only now is the issuer signed for.
-        let ours = match kind {
-            Kind::Legacy => claims.issuer == LEGACY_ISSUER,
-            Kind::Bound => self.issuers.iter().any(|issuer| issuer == claims.issuer),
-        };
-        if !ours {
+        // What was looked at before was not signed for.
+        if !self.takes(kind, claims.issuer) {
             return Err(refuse(format!("token issuer {:?} is invalid", claims.issuer)));
         }
         let audiences = self.audiences(&claims, asked, remarks)?;
         let account = match &binding {
-            Either::Legacy(binding) => self.legacy_account(&claims, binding, asked, remarks)?,
-            Either::Bound(binding) => bound_account(&claims, binding, asked, remarks)?,
+            Binding::Legacy(binding) => legacy::account(&claims, binding, self.lookup, asked, remarks)?,
+            Binding::Bound(binding) => bound::account(&claims, binding, asked, remarks)?,
         };
         Ok((account.identity(), audiences))
     }
@@ -167,205 +173,19 @@ impl ServiceAccounts {
         }
         Ok(common)
     }
-
-    // UPSTREAM: neither `exp` nor `nbf` of a legacy token counts, and a secret or account that is
-    // being deleted is gone at once (kube-apiserver 1.36)
-    fn legacy_account<'v>(
-        &self,
-        claims: &Claims<'v>,
-        binding: &LegacyBinding<'v>,
-        asked: &Asked<'_>,
-        remarks: &mut Remarks,
-    ) -> Result<Account<'v>, Stop> {
-        let LegacyBinding { namespace, secret: secret_name, service_account } = *binding;
-        for (claim, name) in [
-            (claims.subject, "sub"),
-            (namespace, "namespace"),
-            (secret_name, "secretName"),
-            (service_account.name, "serviceAccountName"),
-            (service_account.uid, "serviceAccountUID"),
-        ] {
-            if claim.is_empty() {
-                return Err(refuse(format!("{name} claim is missing")));
-            }
-        }
-        if split_username(claims.subject) != Some((namespace, service_account.name)) {
-            return Err(refuse("sub claim is invalid"));
-        }
-        if self.lookup {
-            let secret = asked
-                .object(ObjectKind::Secret, namespace, secret_name)?
-                .filter(|secret| secret.deletion_timestamp.is_none())
-                .ok_or_else(|| refuse("Token has been invalidated"))?;
-            let stored = secret.token.as_ref().map_or("", |token| token.expose());
-            if !bool::from(subtle::ConstantTimeEq::ct_eq(stored.as_bytes(), asked.token.as_bytes())) {
-                return Err(refuse("Token does not match server's copy"));
-            }
-            let account = asked.service_account(namespace, service_account)?;
-            if account.deletion_timestamp.is_some() {
-                return Err(refuse(format!(
-                    "ServiceAccount {namespace}/{} has been deleted",
-                    service_account.name
-                )));
-            }
-            if account.uid != service_account.uid {
-                return Err(refuse(format!(
-                    "ServiceAccount UID ({}) does not match claim ({})",
-                    account.uid, service_account.uid
-                )));
-            }
-            if secret.invalid_since.as_deref().is_some_and(|since| !since.is_empty()) {
-                remarks.annotate(
-                    "authentication.k8s.io/legacy-token-invalidated",
-                    format!("{secret_name}/{namespace}"),
-                );
-                return Err(refuse(format!(
-                    "the token in secret {namespace}/{secret_name} for service account {namespace}/{} has been \
-                     marked invalid. Use tokens from the TokenRequest API or manually created secret-based \
-                     tokens, or remove the 'kubernetes.io/legacy-token-invalid-since' label from the secret to \
-                     temporarily allow use of this token",
-                    service_account.name
-                )));
-            }
-            if account.secrets.iter().any(|name| name == secret_name) {
-                remarks.warn(
-                    "Use tokens from the TokenRequest API or manually created secret-based tokens instead of \
-                     auto-generated secret-based tokens.",
-                );
-                remarks.annotate("authentication.k8s.io/legacy-token-autogenerated-secret", secret_name);
-            } else {
-                remarks.annotate("authentication.k8s.io/legacy-token-manual-secret", secret_name);
-            }
-        }
-        Ok(Account { namespace, service_account, extra: BTreeMap::new(), valid_until: None })
-    }
 }
 
-/// `sub` is not compared with the account of a bound token: what counts stands in `kubernetes.io`.
-fn bound_account<'v>(
-    claims: &Claims<'v>,
-    binding: &Binding<'v>,
-    asked: &Asked<'_>,
-    remarks: &mut Remarks,
-) -> Result<Account<'v>, Stop> {
-    claims.check_dates(asked.now).map_err(refuse)?;
-    let Binding { namespace, service_account, .. } = *binding;
-    let account = asked.service_account(namespace, service_account)?;
-    if is_gone(account, asked.now) {
-        return Err(refuse(format!("service account {namespace}/{} has been deleted", service_account.name)));
-    }
-    if account.uid != service_account.uid {
-        return Err(refuse(format!(
-            "service account UID ({}) does not match claim ({})",
-            account.uid, service_account.uid
-        )));
-    }
-    let mut valid_until = earliest(claims.valid_until(), end_of(account));
-    let mut extra = BTreeMap::new();
-    let mut set = |key: &str, value: &str| {
-        if !value.is_empty() {
-            extra.insert(key.to_owned(), vec![value.to_owned()]);
-        }
-    };
-    if let Some(secret) = binding.secret {
-        let end = asked.bound_to(ObjectKind::Secret, namespace, secret)?;
-        valid_until = earliest(valid_until, end);
-    }
-    if let Some(pod) = binding.pod {
-        let end = asked.bound_to(ObjectKind::Pod, namespace, pod)?;
-        valid_until = earliest(valid_until, end);
-        set(extra::POD_NAME, pod.name);
-        set(extra::POD_UID, pod.uid);
-    }
-    if let Some(node) = binding.node {
-        // UPSTREAM: the node of a pod-bound token is only told, not looked up (kube-apiserver 1.36)
-        if binding.pod.is_none() {
-            let end = asked.bound_to(ObjectKind::Node, "", node)?;
-            valid_until = earliest(valid_until, end);
-        }
-        if !node.name.is_empty() {
-            set(extra::NODE_NAME, node.name);
-            set(extra::NODE_UID, node.uid);
-        }
-    }
-    if !claims.id.is_empty() {
-        set(extra::CREDENTIAL_ID, &format!("JTI={}", claims.id));
-    }
-    if let Some(seconds) = binding.warn_after.and_then(|date| date.seconds_past(asked.now)) {
-        remarks.annotate(
-            "authentication.k8s.io/stale-token",
-            format!("subject: {}, seconds after warning threshold: {seconds}", claims.subject),
-        );
-    }
-    Ok(Account { namespace, service_account, extra, valid_until })
-}
-
+/// The two kinds of tokens.
 #[derive(Clone, Copy)]
 enum Kind {
     Legacy,
     Bound,
 }
 
-enum Either<'v> {
+/// What a token of either kind says that it is bound to.
+enum Binding<'v> {
     Legacy(LegacyBinding<'v>),
-    Bound(Binding<'v>),
-}
-
-/// One token and all that it is judged with.
-struct Asked<'a> {
-    token: &'a str,
-    audiences: &'a [String],
-    now: Timestamp,
-    answers: &'a Answers,
-}
-
-impl<'a> Asked<'a> {
-    /// What is known of an object; `None` if it does not exist.
-    fn object(&self, kind: ObjectKind, namespace: &str, name: &str) -> Result<Option<&'a ObjectFacts>, Stop> {
-        // No object has such a name. Asking would mean asking for something else.
-        if !is_path_segment(name) || (kind != ObjectKind::Node && !is_path_segment(namespace)) {
-            return Ok(None);
-        }
-        let question =
-            Question::Object(ObjectRef { kind, namespace: namespace.to_owned(), name: name.to_owned() });
-        match self.answers.get(&question) {
-            None => Err(Stop::Ask(question)),
-            Some(Answer::Object(facts)) => Ok(Some(facts)),
-            Some(Answer::NotFound) => Ok(None),
-            Some(Answer::Failed(reason)) => Err(Stop::Refuse(AuthnFailure::unanswered(reason.clone()))),
-        }
-    }
-
-    fn service_account(&self, namespace: &str, account: Reference<'_>) -> Result<&'a ObjectFacts, Stop> {
-        self.object(ObjectKind::ServiceAccount, namespace, account.name)?
-            .ok_or_else(|| refuse(format!("serviceaccounts {:?} not found", account.name)))
-    }
-
-    /// Whether what a token is bound to still exists, and until when at the longest.
-    fn bound_to(
-        &self,
-        kind: ObjectKind,
-        namespace: &str,
-        reference: Reference<'_>,
-    ) -> Result<Option<Timestamp>, Stop> {
-        let object = self
-            .object(kind, namespace, reference.name)?
-            .filter(|object| !is_gone(object, self.now))
-            .ok_or_else(|| refuse("service account token has been invalidated"))?;
-        if object.uid != reference.uid {
-            let kind = match kind {
-                ObjectKind::ServiceAccount => "service account",
-                ObjectKind::Pod => "pod",
-                ObjectKind::Node => "node",
-                ObjectKind::Secret => "secret",
-            };
-            return Err(refuse(format!(
-                "{kind} UID ({}) does not match service account {kind} ref claim ({})",
-                object.uid, reference.uid
-            )));
-        }
-        Ok(end_of(object))
-    }
+    Bound(BoundTo<'v>),
 }
 
 impl Account<'_> {
@@ -390,42 +210,12 @@ impl From<String> for Stop {
     }
 }
 
-fn refuse(message: impl Into<std::borrow::Cow<'static, str>>) -> Stop {
+fn refuse(message: impl Into<Cow<'static, str>>) -> Stop {
     Stop::Refuse(AuthnFailure::bad(message))
 }
 
-/// The last moment at which a token bound to `object` is good, if `object` is being deleted.
-fn end_of(object: &ObjectFacts) -> Option<Timestamp> {
-    object.deletion_timestamp?.checked_add(SignedDuration::from_secs(LEEWAY_SECONDS)).ok()
-}
-
-fn is_gone(object: &ObjectFacts, now: Timestamp) -> bool {
-    end_of(object).is_some_and(|end| now > end)
-}
-
-fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    one.into_iter().chain(other).min()
-}
-
-/// Whether an object can have this name: whether it stays one segment of a URL path.
-fn is_path_segment(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && !name.contains(['/', '%'])
-}
-
-/// Namespace and name in `system:serviceaccount:NAMESPACE:NAME`, if both are well formed.
-fn split_username(username: &str) -> Option<(&str, &str)> {
-    let (namespace, name) = username.strip_prefix(username::SERVICE_ACCOUNT_PREFIX)?.split_once(':')?;
-    let label = |text: &str| {
-        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        !text.is_empty() && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
-    };
-    let well_formed =
-        namespace.len() <= 63 && label(namespace) && name.len() <= 253 && name.split('.').all(label);
-    well_formed.then_some((namespace, name))
-}
-
 /// A list as Go prints it with `%q`.
-fn quoted(texts: &[impl std::fmt::Debug]) -> String {
+fn quoted(texts: &[impl Debug]) -> String {
     let texts: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
     format!("[{}]", texts.join(" "))
 }

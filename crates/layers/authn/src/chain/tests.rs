@@ -1,6 +1,6 @@
 use http::HeaderName;
 use single_threaded::Memory;
-use types::NoTrace;
+use types::{NoTrace, User};
 
 use super::*;
 use crate::{NoMemory, ServiceAccountKeys};
@@ -83,7 +83,8 @@ fn the_first_good_credential_wins_and_a_bad_one_is_never_anonymous() {
     let failed = Attempt::Failed(AuthnFailure::bad("unknown authority"));
     let unanswered = Attempt::Failed(AuthnFailure::unanswered("no CRL"));
     let holder = certificate();
-    let cases: &[(Option<&Attempt>, &[(&str, &str)], i64, Result<String, String>)] = &[
+    type Case<'a> = (Option<&'a Attempt>, &'a [(&'a str, &'a str)], i64, Result<String, String>);
+    let cases: &[Case<'_>] = &[
         (None, &[], 0, ok("system:anonymous system:unauthenticated")),
         (Some(&Attempt::NoOpinion), &[], 0, ok("system:anonymous system:unauthenticated")),
         (Some(&holder), &[], 100, ok("holder-of-certificate ops,system:authenticated")),

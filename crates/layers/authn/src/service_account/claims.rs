@@ -26,7 +26,7 @@ pub(super) struct Date(i64);
 
 /// What a bound token says of itself in `kubernetes.io`.
 #[derive(Debug)]
-pub(super) struct Binding<'v> {
+pub(super) struct BoundTo<'v> {
     pub(super) namespace: &'v str,
     pub(super) service_account: Reference<'v>,
     pub(super) pod: Option<Reference<'v>>,
@@ -84,7 +84,7 @@ impl<'v> Claims<'v> {
     }
 }
 
-impl<'v> Binding<'v> {
+impl<'v> BoundTo<'v> {
     pub(super) fn read(payload: Object<'v>) -> Result<Self, String> {
         let own = payload.object("kubernetes.io")?.unwrap_or_default();
         Ok(Self {

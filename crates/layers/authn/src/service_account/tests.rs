@@ -8,6 +8,8 @@ use aws_lc_rs::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 
+use types::{Answer, ObjectFacts, ObjectRef};
+
 use super::*;
 use crate::{bearer::BASE64_URL, x509::der};
 
