@@ -5,9 +5,9 @@
 //!
 //! # How a change stays cheap, and a decision too
 //!
-//! Readers see consistent snapshots: the maps of a [`World`] are cut into shards behind `Arc`s, a
-//! change copies the one or two shards that it touches and publishes the new world with one atomic
-//! pointer swap. So nobody waits for the writer, a decision (or a whole `explain`) can hold on to its
+//! Readers see consistent snapshots: the maps of a [`World`] are cut into pieces behind `Arc`s, a
+//! change copies the few pieces that it touches and publishes the new world with one atomic pointer
+//! swap. So nobody waits for the writer, a decision (or a whole `explain`) can hold on to its
 //! snapshot as long as it likes, and a binding in a world of 100,000 costs a few hundred pointers to
 //! copy, not 100,000. A lock with one writer would have been shorter, but every reader would touch its
 //! cache line, and a decision could not keep its state across a question to the outside.
@@ -96,7 +96,7 @@ impl Rbac {
         self.update(|world| world.apply(object));
     }
 
-    /// Removes one object, if it is there. `namespace` is empty for cluster-wide kinds.
+    /// Removes one object, if it is there. `namespace` plays no part for cluster-wide kinds.
     pub fn remove(&self, kind: Kind, namespace: &str, name: &str) {
         self.update(|world| world.remove(kind, namespace, name));
     }

@@ -102,6 +102,7 @@ impl Naive {
         let found = |object: &&RbacObject| match object {
             RbacObject::Role(r) => {
                 role.kind == "Role"
+                    && !scope.is_empty()
                     && r.metadata.name.as_ref() == Some(name)
                     && r.metadata.namespace.as_deref() == Some(scope)
             }

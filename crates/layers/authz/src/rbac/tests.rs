@@ -93,7 +93,7 @@ impl Dice {
     }
 
     fn key(&mut self, kind: Kind) -> (&'static str, &'static str) {
-        let namespace = if kind.is_namespaced() { self.one(&["ns1", "ns2"]) } else { "" };
+        let namespace = if kind.is_namespaced() { self.one(&["ns1", "ns1", "ns2", "ns2", ""]) } else { "" };
         let names = if matches!(kind, Kind::Role | Kind::ClusterRole) { ROLES } else { BINDINGS };
         (namespace, self.one(names))
     }

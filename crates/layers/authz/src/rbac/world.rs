@@ -65,8 +65,9 @@ impl World {
         }
     }
 
-    /// Takes an object out, if it is there. `namespace` is empty for cluster-wide kinds.
+    /// Takes an object out, if it is there. `namespace` plays no part for cluster-wide kinds.
     pub fn remove(&mut self, kind: Kind, namespace: &str, name: &str) {
+        let namespace = if kind.is_namespaced() { namespace } else { "" };
         let key = KeyRef { kind, namespace, name };
         match kind {
             Kind::Role | Kind::ClusterRole => {
