@@ -58,7 +58,9 @@ impl Remote {
             source: Box::new(source),
             runtime,
             turns: Semaphore::new(MAX_ASKING),
-            kept: Cache::new(MAX_KEPT),
+            // Whether an answer may still be used is decided by its own time. The library's clock
+            // only frees memory: there are secrets among the answers.
+            kept: Cache::builder().max_capacity(MAX_KEPT).time_to_live(2 * MAX_AGE).build(),
             asking: Mutex::default(),
         }))
     }

@@ -72,7 +72,10 @@ impl ServiceAccounts {
             return Step::Done(TokenAnswer::NoOpinion);
         };
         let kinds = [Kind::Legacy, Kind::Bound].into_iter().filter(|kind| self.takes(*kind, &issuer));
-        let Some(jws) = kinds.clone().next().and_then(|_| Jws::parse(token)) else {
+        if kinds.clone().next().is_none() {
+            return Step::Done(TokenAnswer::NoOpinion);
+        }
+        let Some(jws) = Jws::parse(token) else {
             return Step::Done(TokenAnswer::NoOpinion);
         };
         let mut remarks = Remarks::default();

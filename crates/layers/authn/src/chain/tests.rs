@@ -1,6 +1,6 @@
 use http::HeaderName;
 use single_threaded::Memory;
-use types::{NoTrace, User};
+use types::{Answer, NoTrace, ObjectKind, ObjectRef, Question, User};
 
 use super::*;
 use crate::{NoMemory, ServiceAccountKeys};
@@ -125,6 +125,17 @@ fn a_remembered_token_is_not_judged_again_and_not_taken_beyond_its_end() {
     let first = ask(&authn(Anonymous::Refused), at(7)).unwrap();
     let (remembered, then) = memory.0.borrow().get("good").cloned().unwrap();
     assert_eq!(then, at(7));
+
+    // What rests on an older answer is not remembered for longer than that answer.
+    let mut answers = Answers::none();
+    let object = ObjectRef { kind: ObjectKind::Node, namespace: String::new(), name: "n".into() };
+    answers.give_as_of(Question::Object(object), Answer::NotFound, at(3));
+    let older = Memory::default();
+    let credentials = Credentials { certificate: None, headers: &headers, path: "/", memory: &older };
+    let step = authn(Anonymous::Refused).authenticate(&credentials, at(7), &answers, &mut NoTrace);
+    assert!(matches!(step, Step::Done(Ok(_))));
+    assert_eq!(older.0.borrow().get("good").map(|(_, then)| *then), Some(at(3)));
+
     let nobody = Authn::default();
     assert!(Arc::ptr_eq(&first, &ask(&nobody, at(8)).unwrap()));
 
