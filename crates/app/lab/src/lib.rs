@@ -10,6 +10,7 @@
 
 pub mod environment;
 mod object;
+mod patch;
 pub mod registry;
 pub mod rest;
 mod schema;

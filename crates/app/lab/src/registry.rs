@@ -22,7 +22,7 @@ use types::Timestamp;
 pub use crate::schema::Define;
 use crate::schema::define;
 pub use cells::{Cell, Column};
-pub(crate) use rules::{FieldError, NameRule};
+pub(crate) use rules::{FieldError, NameRule, path_segment};
 
 /// Verbs of a resource in the order discovery tells them.
 pub const ALL_VERBS: &[&str] =

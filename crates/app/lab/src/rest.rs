@@ -1,9 +1,42 @@
 //! Kubernetes' REST, written once for all kinds.
 
-use serde_json::Value;
-use types::{Status, Timestamp, User};
+mod body;
+mod delete;
+mod discovery;
+mod failure;
+mod health;
+mod negotiate;
+mod openapi;
+mod options;
+mod order;
+mod patch;
+mod read;
+mod route;
+mod selection;
+mod subresource;
+mod table;
+mod update;
+mod watch;
+mod write;
 
-use crate::{registry::Review, store::Store};
+use std::{convert::Infallible, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited, combinators::UnsyncBoxBody};
+use serde_json::Value;
+use types::{MediaType, Status, StatusReason, Timestamp, User};
+
+use crate::{
+    registry::{Kind, Review},
+    store::Store,
+};
+use negotiate::Accept;
+use options::Query;
+use route::Route;
+
+/// A body that the lab sends.
+pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// Answers what is asked and not kept: reviews and token requests. It needs authenticators,
 /// authorizers and a signing key, which the API server itself has none of.
@@ -30,3 +63,211 @@ pub struct ReviewCall<'a> {
     /// The time.
     pub now: Timestamp,
 }
+
+/// The API server: objects and what answers about them.
+pub struct Api {
+    store: Store,
+    reviewer: Box<dyn Reviewer>,
+    clock: fn() -> Timestamp,
+    stopping: tokio::sync::watch::Receiver<bool>,
+}
+
+/// UPSTREAM: `--max-request-body-bytes` of etcd and this server agree on 3 MiB (kube-apiserver 1.36).
+const BODY_LIMIT: usize = 3 << 20;
+
+impl Api {
+    /// An API server over `store`. Once `stopping` turns true, watches end.
+    pub fn new(
+        store: Store,
+        reviewer: Box<dyn Reviewer>,
+        clock: fn() -> Timestamp,
+        stopping: tokio::sync::watch::Receiver<bool>,
+    ) -> Self {
+        Self { store, reviewer, clock, stopping }
+    }
+
+    /// The objects.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Creates an object as a client would: decoded, defaulted, validated. For seeds and controllers.
+    pub fn create(&self, kind: &Kind, object: Value) -> Result<Value, Status> {
+        write::create_trusted(self, kind, object)
+    }
+
+    /// Answers one request, whoever sent it: who may send is settled by the server in front.
+    pub async fn serve<B>(self: Arc<Self>, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
+        let query = head.uri.query().unwrap_or_default().to_owned();
+        let media = MediaType::negotiate(text(&head.headers, header::ACCEPT), text(&head.headers, header::USER_AGENT), &query);
+        let is_head = head.method == Method::HEAD;
+        let body = match Limited::new(body, BODY_LIMIT).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(_) => return Reply::from(failure::too_large(BODY_LIMIT)).into_response(media, is_head),
+        };
+        let Some(user) = impersonated(&head.headers) else {
+            return Reply::from(Status::unauthorized()).into_response(media, is_head);
+        };
+        let call = Call {
+            now: self.now(),
+            api: &self,
+            method: head.method,
+            path: percent_decoded(head.uri.path()),
+            query: Query::parse(&query),
+            accept: Accept::parse(text(&head.headers, header::ACCEPT)),
+            content_type: text(&head.headers, header::CONTENT_TYPE).unwrap_or_default().to_owned(),
+            user,
+            body,
+        };
+        let reply = dispatch(&call).unwrap_or_else(Reply::from);
+        reply.into_response(media, is_head)
+    }
+}
+
+/// One request, read.
+struct Call<'a> {
+    api: &'a Arc<Api>,
+    method: Method,
+    path: String,
+    query: Query,
+    accept: Accept,
+    content_type: String,
+    user: User,
+    body: Bytes,
+    now: Timestamp,
+}
+
+/// An answer before it is written.
+struct Reply {
+    code: u16,
+    content: Content,
+    warnings: Vec<String>,
+}
+
+enum Content {
+    /// Written in the form that was negotiated.
+    Value(Value),
+    Status(Box<Status>),
+    Bytes { kind: &'static str, bytes: Bytes },
+    Stream(Body),
+}
+
+impl From<Status> for Reply {
+    fn from(status: Status) -> Self {
+        Self { code: status.code, content: Content::Status(Box::new(status)), warnings: Vec::new() }
+    }
+}
+
+impl Reply {
+    fn value(code: u16, value: Value) -> Self {
+        Self { code, content: Content::Value(value), warnings: Vec::new() }
+    }
+
+    fn text(code: u16, text: impl Into<String>) -> Self {
+        let bytes = Bytes::from(text.into());
+        Self { code, content: Content::Bytes { kind: "text/plain; charset=utf-8", bytes }, warnings: Vec::new() }
+    }
+
+    fn with_warnings(self, warnings: Vec<String>) -> Self {
+        Self { warnings, ..self }
+    }
+
+    fn into_response(self, media: MediaType, is_head: bool) -> Response<Body> {
+        let (kind, body) = match self.content {
+            Content::Value(value) => {
+                let (kind, bytes) = order::write(&value, media);
+                (kind, full(bytes))
+            }
+            Content::Status(status) => (media.content_type(), full(status.to_body(media))),
+            Content::Bytes { kind, bytes } => (kind, full(bytes)),
+            Content::Stream(stream) => ("application/json", stream),
+        };
+        let body = if is_head { full(Bytes::new()) } else { body };
+        let mut response = Response::new(body);
+        *response.status_mut() = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+        for warning in self.warnings {
+            let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
+            if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+                headers.append(header::WARNING, value);
+            }
+        }
+        response
+    }
+}
+
+fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).boxed_unsync()
+}
+
+fn dispatch(call: &Call<'_>) -> Result<Reply, Status> {
+    let route = match route::find(&call.path) {
+        Ok(route) => route,
+        Err(reply) => return Ok(reply),
+    };
+    match route {
+        Route::Fixed(page) => page.answer(call),
+        Route::Resource(target) => target.answer(call),
+    }
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The user that the gate names. Without a name there is nobody.
+fn impersonated(headers: &HeaderMap) -> Option<User> {
+    const EXTRA: &str = "impersonate-extra-";
+    let all = |name: &str| -> Vec<String> {
+        headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+    };
+    let name = all("impersonate-user").into_iter().next().filter(|name| !name.is_empty())?;
+    let uid = all("impersonate-uid").into_iter().next().unwrap_or_default();
+    let mut user = User { uid, ..User::new(name, all("impersonate-group")) };
+    for key in headers.keys().filter_map(|key| key.as_str().strip_prefix(EXTRA)) {
+        user.extra.insert(percent_decoded(key), all(&format!("{EXTRA}{key}")));
+    }
+    Some(user)
+}
+
+/// Decoded once, as kube-apiserver does; bytes that are no UTF-8 become U+FFFD.
+fn percent_decoded(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [byte, after @ ..] = rest {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| *byte == b'%') {
+            Some(decoded) => {
+                bytes.push(decoded);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A failure of the lab itself, with Kubernetes' shape and without its inner life.
+fn internal(message: impl Into<String>) -> Status {
+    Status::failure(500, StatusReason::InternalError, message)
+}
+
+
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value};
 
-pub(crate) use decode::{Decoded, TypeMismatch, decode};
-pub(crate) use parse::{Parsed, parse};
+pub(crate) use decode::decode;
+pub(crate) use parse::parse;
 
 use crate::registry;
 

@@ -44,6 +44,7 @@ pub(crate) fn decode(schema: Define, mut value: Value) -> Result<Decoded, TypeMi
     if let Some(definition) = DEFINITIONS.get(&name) {
         walk.value(&mut value, definition, &at)?;
     }
+    walk.unknown.sort();
     Ok(Decoded { value, unknown: walk.unknown })
 }
 
