@@ -8,10 +8,14 @@
 //! Invariant: the lab decides nothing about access. It believes one client, the gate, and takes the
 //! user from the impersonation headers that the gate sets; anybody else is refused.
 
+mod controllers;
 pub mod environment;
 mod object;
 mod patch;
 pub mod registry;
 pub mod rest;
 mod schema;
+mod server;
 pub mod store;
+
+pub use server::{LabConfig, Running, Seed, StartError, Transport, start};

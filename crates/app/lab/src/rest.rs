@@ -25,7 +25,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited, combinators::UnsyncBoxBody};
 use serde_json::Value;
-use types::{MediaType, Status, StatusReason, Timestamp, User};
+use types::{MediaType, Status, Timestamp, User};
 
 use crate::{
     registry::{Kind, Review},
@@ -34,6 +34,9 @@ use crate::{
 use negotiate::Accept;
 use options::Query;
 use route::Route;
+
+pub(crate) use update::is_released;
+pub(crate) use write::seconds;
 
 /// A body that the lab sends.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -109,7 +112,11 @@ impl Api {
     {
         let (head, body) = request.into_parts();
         let query = head.uri.query().unwrap_or_default().to_owned();
-        let media = MediaType::negotiate(text(&head.headers, header::ACCEPT), text(&head.headers, header::USER_AGENT), &query);
+        let media = MediaType::negotiate(
+            text(&head.headers, header::ACCEPT),
+            text(&head.headers, header::USER_AGENT),
+            &query,
+        );
         let is_head = head.method == Method::HEAD;
         let body = match Limited::new(body, BODY_LIMIT).collect().await {
             Ok(body) => body.to_bytes(),
@@ -158,7 +165,10 @@ enum Content {
     /// Written in the form that was negotiated.
     Value(Value),
     Status(Box<Status>),
-    Bytes { kind: &'static str, bytes: Bytes },
+    Bytes {
+        kind: &'static str,
+        bytes: Bytes,
+    },
     Stream(Body),
 }
 
@@ -175,7 +185,11 @@ impl Reply {
 
     fn text(code: u16, text: impl Into<String>) -> Self {
         let bytes = Bytes::from(text.into());
-        Self { code, content: Content::Bytes { kind: "text/plain; charset=utf-8", bytes }, warnings: Vec::new() }
+        Self {
+            code,
+            content: Content::Bytes { kind: "text/plain; charset=utf-8", bytes },
+            warnings: Vec::new(),
+        }
     }
 
     fn with_warnings(self, warnings: Vec<String>) -> Self {
@@ -231,7 +245,11 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
 fn impersonated(headers: &HeaderMap) -> Option<User> {
     const EXTRA: &str = "impersonate-extra-";
     let all = |name: &str| -> Vec<String> {
-        headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+        headers
+            .get_all(name)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .collect()
     };
     let name = all("impersonate-user").into_iter().next().filter(|name| !name.is_empty())?;
     let uid = all("impersonate-uid").into_iter().next().unwrap_or_default();
@@ -262,12 +280,11 @@ fn percent_decoded(path: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A failure of the lab itself, with Kubernetes' shape and without its inner life.
-fn internal(message: impl Into<String>) -> Status {
-    Status::failure(500, StatusReason::InternalError, message)
+/// The answer to everybody but the gate.
+pub(crate) fn refuse(headers: &HeaderMap) -> Response<Body> {
+    let media = MediaType::negotiate(text(headers, header::ACCEPT), text(headers, header::USER_AGENT), "");
+    Reply::from(Status::unauthorized()).into_response(media, false)
 }
 
-
-
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

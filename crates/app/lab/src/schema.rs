@@ -29,6 +29,9 @@ pub(crate) static DEFINITIONS: LazyLock<Map<String, Value>> = LazyLock::new(|| {
     let mut generator = SchemaSettings::openapi3().into_generator();
     for kind in registry::all() {
         (kind.schema)(&mut generator);
+        for schema in kind.subresources.iter().filter_map(|sub| sub.schema) {
+            schema(&mut generator);
+        }
     }
     generator.take_definitions(true)
 });
@@ -52,6 +55,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
     fn check(kind: &str, text: &str, expected: Value) {
         let kind = registry::all().find(|k| k.kind == kind).unwrap();
         let parsed = parse(text.as_bytes()).unwrap();

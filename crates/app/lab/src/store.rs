@@ -129,6 +129,13 @@ impl Store {
         (objects, inner.revision)
     }
 
+    /// Everything there is.
+    pub fn everything(&self) -> (Vec<(Key, Arc<Value>)>, u64) {
+        let inner = self.inner.read();
+        let all = inner.objects.iter().map(|(key, object)| (key.clone(), Arc::clone(object)));
+        (all.collect(), inner.revision)
+    }
+
     /// The same list as it was at an earlier revision, worked out by undoing what came after.
     pub fn list_at(
         &self,
@@ -218,10 +225,11 @@ impl Inner {
             disk.append(revision, key, object.as_deref());
         }
         self.revision = revision;
-        let shown = match &object {
+        let deleted = object.is_none();
+        let shown = match object {
             Some(object) => {
-                self.objects.insert(key.clone(), Arc::clone(object));
-                Arc::clone(object)
+                self.objects.insert(key.clone(), Arc::clone(&object));
+                object
             }
             None => {
                 self.objects.remove(key);
@@ -235,7 +243,7 @@ impl Inner {
         self.history.push(Event {
             revision,
             key: key.clone(),
-            deleted: object.is_none(),
+            deleted,
             object: Arc::clone(&shown),
             previous,
         });

@@ -117,6 +117,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
     fn check(document: Value, patch: Value, expected: Result<Value, PatchError>) {
         assert_eq!(json_patch(&document, &patch), expected, "{patch}");
     }
@@ -126,17 +127,29 @@ mod tests {
         let refused = || Err(PatchError::DoesNotApply);
         for (document, patch, expected) in [
             (json!({"a": 1}), json!([{"op": "add", "path": "/b", "value": 2}]), Ok(json!({"a": 1, "b": 2}))),
-            (json!({"a": [1, 3]}), json!([{"op": "add", "path": "/a/1", "value": 2}]), Ok(json!({"a": [1, 2, 3]}))),
+            (
+                json!({"a": [1, 3]}),
+                json!([{"op": "add", "path": "/a/1", "value": 2}]),
+                Ok(json!({"a": [1, 2, 3]})),
+            ),
             (json!({"a": [1]}), json!([{"op": "add", "path": "/a/-", "value": 2}]), Ok(json!({"a": [1, 2]}))),
             (json!({"a": [1]}), json!([{"op": "add", "path": "/a/5", "value": 2}]), refused()),
             (json!({"a": [1]}), json!([{"op": "add", "path": "/a/01", "value": 2}]), refused()),
             (json!({}), json!([{"op": "add", "path": "/a/b", "value": 2}]), refused()),
             (json!({"a": 1}), json!([{"op": "remove", "path": "/a"}]), Ok(json!({}))),
             (json!({"a": 1}), json!([{"op": "remove", "path": "/b"}]), refused()),
-            (json!({"a/b": {"~": 1}}), json!([{"op": "replace", "path": "/a~1b/~0", "value": 2}]), Ok(json!({"a/b": {"~": 2}}))),
+            (
+                json!({"a/b": {"~": 1}}),
+                json!([{"op": "replace", "path": "/a~1b/~0", "value": 2}]),
+                Ok(json!({"a/b": {"~": 2}})),
+            ),
             (json!({}), json!([{"op": "replace", "path": "/a", "value": 2}]), refused()),
             (json!({"a": 1}), json!([{"op": "move", "from": "/a", "path": "/b"}]), Ok(json!({"b": 1}))),
-            (json!({"a": 1}), json!([{"op": "copy", "from": "/a", "path": "/b"}]), Ok(json!({"a": 1, "b": 1}))),
+            (
+                json!({"a": 1}),
+                json!([{"op": "copy", "from": "/a", "path": "/b"}]),
+                Ok(json!({"a": 1, "b": 1})),
+            ),
             (json!({"a": 1}), json!([{"op": "test", "path": "/a", "value": 1}]), Ok(json!({"a": 1}))),
             (json!({"a": 1}), json!([{"op": "test", "path": "/a", "value": 2}]), refused()),
             (json!({"a": 1}), json!([{"op": "rise", "path": "/a"}]), refused()),

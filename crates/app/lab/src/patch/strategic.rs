@@ -54,7 +54,9 @@ fn merge_key(parent: &str, list: &str) -> Option<&'static str> {
 pub(crate) fn strategic_merge(target: &mut Value, patch: &Value) -> Result<(), PatchError> {
     match patch {
         Value::Object(patch) => merge_map(target, patch, ""),
-        _ => Err(PatchError::Malformed("json: cannot unmarshal patch into Go value of type map[string]interface {}".into())),
+        _ => Err(PatchError::Malformed(
+            "json: cannot unmarshal patch into Go value of type map[string]interface {}".into(),
+        )),
     }
 }
 
@@ -124,7 +126,12 @@ fn merge_list(slot: &mut Value, patch: &[Value], parent: &str, name: &str) -> Re
             let mut items = existing;
             items.extend(patch.iter().cloned());
             let mut seen = Vec::new();
-            items.retain(|item| !seen.contains(item) && { seen.push(item.clone()); true });
+            items.retain(|item| {
+                !seen.contains(item) && {
+                    seen.push(item.clone());
+                    true
+                }
+            });
             items
         }
         None => patch.to_vec(),
@@ -191,6 +198,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
     fn check(mut target: Value, patch: Value, expected: Value) {
         strategic_merge(&mut target, &patch).unwrap();
         assert_eq!(target, expected, "{patch}");

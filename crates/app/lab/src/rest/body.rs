@@ -3,11 +3,7 @@
 use serde_json::Value;
 use types::{Status, StatusReason};
 
-use super::{
-    Call,
-    failure::bad_request,
-    options::FieldValidation,
-};
+use super::{Call, failure::bad_request, options::FieldValidation};
 use crate::{
     object::{set, text},
     registry::{self, Define},
@@ -29,15 +25,18 @@ pub(super) struct Given {
 }
 
 /// Reads the body of a create or update.
-pub(super) fn read(call: &Call<'_>, expected: Expected<'_>, fields: FieldValidation) -> Result<Given, Status> {
+pub(super) fn read(
+    call: &Call<'_>,
+    expected: Expected<'_>,
+    fields: FieldValidation,
+) -> Result<Given, Status> {
     let media = call.content_type.split(';').next().unwrap_or_default().trim();
     match media {
         "" | "application/json" => {}
         "application/yaml" => {
-            let value = serde_saphyr::from_slice(&call.body).map_err(|error| {
-                unrecognised(expected.kind, &format!("yaml: {error}"), &call.body)
-            })?;
-            return shape(value, expected, fields, Vec::new());
+            let value = serde_saphyr::from_slice(&call.body)
+                .map_err(|error| unrecognised(expected.kind, &format!("yaml: {error}"), &call.body))?;
+            return shape(value, expected, fields, &[]);
         }
         // A kube-apiserver reads protobuf too; this one says so instead of guessing.
         _ => {
@@ -48,7 +47,7 @@ pub(super) fn read(call: &Call<'_>, expected: Expected<'_>, fields: FieldValidat
     }
     let parsed = schema::parse(&call.body)
         .map_err(|error| unrecognised(expected.kind, &json_error(&error, &call.body), &call.body))?;
-    shape(parsed.value, expected, fields, parsed.duplicates)
+    shape(parsed.value, expected, fields, &parsed.duplicates)
 }
 
 /// Brings a value into the shape of the expected type.
@@ -56,12 +55,14 @@ pub(super) fn shape(
     value: Value,
     expected: Expected<'_>,
     fields: FieldValidation,
-    duplicates: Vec<String>,
+    duplicates: &[String],
 ) -> Result<Given, Status> {
     let Expected { schema: of, api_version, kind } = expected;
     check_type(&value, expected)?;
     let version = version(api_version);
-    let refused = |detail: String| bad_request(format!("{kind} in version {version:?} cannot be handled as a {kind}: {detail}"));
+    let refused = |detail: String| {
+        bad_request(format!("{kind} in version {version:?} cannot be handled as a {kind}: {detail}"))
+    };
     let decoded = schema::decode(of, value).map_err(|mismatch| refused(mismatch.to_string()))?;
     let unknown = decoded.unknown.iter().map(|path| format!("unknown field {path:?}"));
     let told: Vec<String> =
@@ -95,8 +96,12 @@ fn check_type(value: &Value, expected: Expected<'_>) -> Result<(), Status> {
     let known = registry::by_kind(group, shown_kind).filter(|known| fits(api_version, &known.api_version()));
     let detail = match known {
         Some(known) => {
-            let go = |kind: &str| kind.to_owned();
-            format!("converting ({}.{}) to ({}): unknown conversion", known.version, go(known.kind), internal_name(expected))
+            format!(
+                "converting ({}.{}) to ({}): unknown conversion",
+                known.version,
+                known.kind,
+                internal_name(expected)
+            )
         }
         None => format!(
             "no kind {shown_kind:?} is registered for version {:?} in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
@@ -105,7 +110,9 @@ fn check_type(value: &Value, expected: Expected<'_>) -> Result<(), Status> {
     };
     let shown_version = version(if api_version.is_empty() { expected.api_version } else { api_version });
     let wanted = expected.kind;
-    Err(bad_request(format!("{shown_kind} in version {shown_version:?} cannot be handled as a {wanted}: {detail}")))
+    Err(bad_request(format!(
+        "{shown_kind} in version {shown_version:?} cannot be handled as a {wanted}: {detail}"
+    )))
 }
 
 /// The Go name of the internal type: `core.ConfigMap`, `apps.Deployment`.
@@ -139,7 +146,11 @@ pub(super) fn json_error(error: &serde_json::Error, body: &[u8]) -> String {
     if error.is_eof() {
         return "json parse error: unexpected end of JSON input".into();
     }
-    let line_start = body.split(|byte| *byte == b'\n').take(error.line().saturating_sub(1)).map(|l| l.len() + 1).sum::<usize>();
+    let line_start = body
+        .split(|byte| *byte == b'\n')
+        .take(error.line().saturating_sub(1))
+        .map(|l| l.len() + 1)
+        .sum::<usize>();
     let at = line_start + error.column().saturating_sub(1);
     let character = body.get(at).map_or(' ', |byte| char::from(*byte));
     let place = match error.to_string() {

@@ -57,7 +57,14 @@ pub(super) fn reply(call: &Call<'_>, kind: &'static Kind, done: Deleted) -> Resu
 
 /// UPSTREAM: these kinds answer with the object itself (kube-apiserver 1.36).
 fn shows_the_deleted(kind: &Kind) -> bool {
-    let shown = ["pods", "services", "serviceaccounts", "persistentvolumes", "persistentvolumeclaims", "resourcequotas"];
+    let shown = [
+        "pods",
+        "services",
+        "serviceaccounts",
+        "persistentvolumes",
+        "persistentvolumeclaims",
+        "resourcequotas",
+    ];
     kind.group.is_empty() && shown.contains(&kind.plural)
 }
 
@@ -76,7 +83,7 @@ pub(super) fn delete_collection(call: &Call<'_>, target: &Target) -> Result<Repl
         }
     }
     let meta = json!({"resourceVersion": call.api.store.revision().to_string()});
-    Ok(Reply::value(200, read::present_list(call, kind, items, meta)?))
+    Ok(Reply::value(200, read::present_list(call, kind, items, &meta)?))
 }
 
 /// Deletes one object, or marks it where something holds it.
@@ -128,14 +135,19 @@ impl Api {
         match remove(self, kind, namespace, name, &options, self.now()) {
             Ok(_) => {}
             Err(status) if status.code == 404 => {}
-            Err(status) => tracing::warn!(kind = kind.kind, namespace, name, message = status.message, "not deleted"),
+            Err(status) => {
+                tracing::warn!(kind = kind.kind, namespace, name, message = status.message, "not deleted")
+            }
         }
     }
 }
 
 fn preconditions(kind: &Kind, name: &str, object: &Value, options: &DeleteOptions) -> Result<(), Status> {
     let found = |member: &str| text(object, &format!("/metadata/{member}")).to_owned();
-    let checks = [("UID", &options.uid, found("uid")), ("ResourceVersion", &options.resource_version, found("resourceVersion"))];
+    let checks = [
+        ("UID", &options.uid, found("uid")),
+        ("ResourceVersion", &options.resource_version, found("resourceVersion")),
+    ];
     for (what, wanted, found) in checks {
         if let Some(wanted) = wanted
             && *wanted != found
@@ -161,7 +173,8 @@ fn mark(kind: &Kind, object: &mut Value, options: &DeleteOptions, now: Timestamp
         }
         set(object, &["metadata", "finalizers"], finalizers);
     }
-    let shorter = !object::is_terminating(object) || grace < number(object, "/metadata/deletionGracePeriodSeconds");
+    let shorter =
+        !object::is_terminating(object) || grace < number(object, "/metadata/deletionGracePeriodSeconds");
     if shorter {
         let end = now.checked_add(jiff::SignedDuration::from_secs(grace)).unwrap_or(now);
         set(object, &["metadata", "deletionTimestamp"], seconds(end));

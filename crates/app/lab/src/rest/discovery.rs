@@ -19,32 +19,35 @@ impl Page {
             return Err(method_not_allowed());
         }
         let aggregated = call.accept.wants_aggregated();
-        Ok(Reply::value(200, match self {
-            Self::Health => Value::Null,
-            Self::Root => json!({ "paths": paths() }),
-            Self::Core if aggregated => return Ok(document(&[""])),
-            Self::Core => json!({
-                "kind": "APIVersions",
-                "versions": ["v1"],
-                "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:6443"}],
-            }),
-            Self::Groups if aggregated => return Ok(document(GROUPS.get(1..).unwrap_or_default())),
-            Self::Groups => {
-                let groups: Vec<Value> = GROUPS.iter().skip(1).map(|group| describe(group)).collect();
-                json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
-            }
-            Self::Group(group) => {
-                let mut described = describe(group);
-                set(&mut described, &["kind"], "APIGroup");
-                set(&mut described, &["apiVersion"], "v1");
-                described
-            }
-            Self::Resources { group, version } => resources(group, version),
-            Self::Version => version(),
-            Self::OpenApi2 => return Ok(openapi::v2(call)),
-            Self::OpenApi3 => openapi::index(),
-            Self::OpenApi3Of { group, version } => openapi::v3(group, version),
-        }))
+        Ok(Reply::value(
+            200,
+            match self {
+                Self::Health => Value::Null,
+                Self::Root => json!({ "paths": paths() }),
+                Self::Core if aggregated => return Ok(document(&[""])),
+                Self::Core => json!({
+                    "kind": "APIVersions",
+                    "versions": ["v1"],
+                    "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:6443"}],
+                }),
+                Self::Groups if aggregated => return Ok(document(GROUPS.get(1..).unwrap_or_default())),
+                Self::Groups => {
+                    let groups: Vec<Value> = GROUPS.iter().skip(1).map(|group| describe(group)).collect();
+                    json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
+                }
+                Self::Group(group) => {
+                    let mut described = describe(group);
+                    set(&mut described, &["kind"], "APIGroup");
+                    set(&mut described, &["apiVersion"], "v1");
+                    described
+                }
+                Self::Resources { group, version } => resources(group, version),
+                Self::Version => version(),
+                Self::OpenApi2 => return Ok(openapi::v2(call)),
+                Self::OpenApi3 => openapi::index(),
+                Self::OpenApi3Of { group, version } => openapi::v3(group, version),
+            },
+        ))
     }
 }
 

@@ -5,7 +5,12 @@ use types::{Cause, Status, StatusDetails, StatusReason};
 use crate::registry::{FieldError, Kind};
 
 fn about(kind: &Kind, name: &str) -> StatusDetails {
-    StatusDetails { name: name.into(), group: kind.group.into(), kind: kind.plural.into(), ..Default::default() }
+    StatusDetails {
+        name: name.into(),
+        group: kind.group.into(),
+        kind: kind.plural.into(),
+        ..Default::default()
+    }
 }
 
 /// The path leads nowhere.
@@ -29,7 +34,8 @@ pub(super) fn not_found(kind: &Kind, name: &str) -> Status {
 /// There is no such namespace.
 pub(super) fn no_such_namespace(name: &str) -> Status {
     let details = StatusDetails { name: name.into(), kind: "namespaces".into(), ..Default::default() };
-    Status::failure(404, StatusReason::NotFound, format!("namespaces {name:?} not found")).with_details(details)
+    Status::failure(404, StatusReason::NotFound, format!("namespaces {name:?} not found"))
+        .with_details(details)
 }
 
 /// There is one of this name.
@@ -106,7 +112,8 @@ pub(super) fn terminating(kind: &Kind, name: &str, namespace: &str) -> Status {
          terminated",
         kind.qualified()
     );
-    let cause = Cause { reason: "NamespaceTerminating".into(), message: why, field: "metadata.namespace".into() };
+    let cause =
+        Cause { reason: "NamespaceTerminating".into(), message: why, field: "metadata.namespace".into() };
     let details = StatusDetails { causes: vec![cause], ..about(kind, name) };
     Status::failure(403, StatusReason::Forbidden, message).with_details(details)
 }

@@ -51,7 +51,9 @@ impl Accept {
             return Err(not_acceptable(message).with_details(StatusDetails::default()));
         }
         let shown = self.shapes.iter().find(|shape| **shape != Shape::Aggregated);
-        shown.copied().ok_or_else(|| not_acceptable(format!("only the following media types are accepted: {FORMS}")))
+        shown
+            .copied()
+            .ok_or_else(|| not_acceptable(format!("only the following media types are accepted: {FORMS}")))
     }
 
     /// Whether discovery is wanted in one document.
@@ -120,7 +122,11 @@ mod tests {
     #[test]
     fn takes_the_first_clause_that_can_be_met() {
         fn check(header: &str, expected: Result<Shape, u16>) {
-            assert_eq!(Accept::parse(Some(header)).shape().map_err(|status| status.code), expected, "{header}");
+            assert_eq!(
+                Accept::parse(Some(header)).shape().map_err(|status| status.code),
+                expected,
+                "{header}"
+            );
         }
         check("", Ok(Shape::Whole));
         check("*/*", Ok(Shape::Whole));

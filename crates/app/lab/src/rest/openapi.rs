@@ -102,7 +102,11 @@ fn operation(kind: &Kind, sub: Option<&Subresource>, verb: &str) -> Value {
     let written = match verb {
         "create" | "update" => Some(json!({ "content": content })),
         "patch" => {
-            let types = ["application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"];
+            let types = [
+                "application/json-patch+json",
+                "application/merge-patch+json",
+                "application/strategic-merge-patch+json",
+            ];
             let content: Map<_, _> =
                 types.iter().map(|kind| ((*kind).into(), json!({"schema": {"type": "object"}}))).collect();
             Some(json!({ "content": content }))
@@ -119,7 +123,9 @@ fn operation(kind: &Kind, sub: Option<&Subresource>, verb: &str) -> Value {
 /// validates fields.
 fn parameters(verb: &str) -> Value {
     let names: &[(&str, &str)] = match verb {
-        "create" | "update" | "patch" => &[("dryRun", "string"), ("fieldManager", "string"), ("fieldValidation", "string")],
+        "create" | "update" | "patch" => {
+            &[("dryRun", "string"), ("fieldManager", "string"), ("fieldValidation", "string")]
+        }
         "list" | "deletecollection" => &[
             ("continue", "string"),
             ("fieldSelector", "string"),
@@ -130,7 +136,9 @@ fn parameters(verb: &str) -> Value {
             ("timeoutSeconds", "integer"),
             ("watch", "boolean"),
         ],
-        "delete" => &[("dryRun", "string"), ("gracePeriodSeconds", "integer"), ("propagationPolicy", "string")],
+        "delete" => {
+            &[("dryRun", "string"), ("gracePeriodSeconds", "integer"), ("propagationPolicy", "string")]
+        }
         _ => &[],
     };
     let parameter = |(name, kind): &(&str, &str)| json!({"name": name, "in": "query", "schema": {"type": kind, "uniqueItems": true}});
@@ -197,9 +205,16 @@ pub(super) fn v2(call: &Call<'_>) -> Reply {
         field(&mut bytes, 2, &info);
         field(&mut bytes, 8, b"");
         let kind = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
-        return Reply { code: 200, content: Content::Bytes { kind, bytes: bytes.into() }, warnings: Vec::new() };
+        return Reply {
+            code: 200,
+            content: Content::Bytes { kind, bytes: bytes.into() },
+            warnings: Vec::new(),
+        };
     }
-    Reply::value(200, json!({"swagger": "2.0", "info": {"title": title, "version": version}, "paths": {}, "definitions": {}}))
+    Reply::value(
+        200,
+        json!({"swagger": "2.0", "info": {"title": title, "version": version}, "paths": {}, "definitions": {}}),
+    )
 }
 
 /// One length-delimited protobuf field; everything here is shorter than 128 bytes.

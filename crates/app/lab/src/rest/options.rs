@@ -119,9 +119,10 @@ impl DeleteOptions {
         let named = text("/propagationPolicy").or_else(|| {
             Some(query.first("propagationPolicy").to_owned()).filter(|policy| !policy.is_empty())
         });
-        let orphan = body.get("orphanDependents").and_then(Value::as_bool).or_else(|| {
-            query.has("orphanDependents").then(|| query.flag("orphanDependents"))
-        });
+        let orphan = body
+            .get("orphanDependents")
+            .and_then(Value::as_bool)
+            .or_else(|| query.has("orphanDependents").then(|| query.flag("orphanDependents")));
         let propagation = match (named.as_deref(), orphan) {
             (Some("Background"), _) | (None, None | Some(false)) => Propagation::Background,
             (Some("Foreground"), _) => Propagation::Foreground,
@@ -180,7 +181,8 @@ impl ListOptions {
                 "NotOlderThan" => VersionMatch::NotOlderThan,
                 other => {
                     let known = ["Exact", "NotOlderThan", ""];
-                    let wrong = FieldError::unsupported("resourceVersionMatch", &format!("{other:?}"), &known);
+                    let wrong =
+                        FieldError::unsupported("resourceVersionMatch", &format!("{other:?}"), &known);
                     return Err(invalid_options("ListOptions", wrong));
                 }
             },
@@ -203,7 +205,9 @@ impl ListOptions {
                 Some(_) if self.version_match != VersionMatch::NotOlderThan => {
                     forbid("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
                 }
-                None if matched => forbid("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"),
+                None if matched => {
+                    forbid("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
+                }
                 _ => Ok(()),
             };
         }

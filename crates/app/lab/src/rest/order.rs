@@ -59,7 +59,9 @@ pub(super) fn write(value: &Value, media: MediaType) -> (&'static str, Bytes) {
             Ok(text) => return (MediaType::Yaml.content_type(), text.into()),
             Err(_) => Ok(()),
         },
-        MediaType::Json | MediaType::Protobuf => json::write_compact(&mut out, &Ordered(value)).map(|()| out.push(b'\n')),
+        MediaType::Json | MediaType::Protobuf => {
+            json::write_compact(&mut out, &Ordered(value)).map(|()| out.push(b'\n'))
+        }
     };
     // A `Value` always serialises: its keys are texts.
     drop(written);

@@ -7,7 +7,7 @@ use super::{
     Call, Reply,
     body::{json_error, shape},
     failure,
-    options::{FieldValidation, WriteOptions},
+    options::WriteOptions,
     read,
     route::Target,
     update::{Part, amend},
@@ -41,7 +41,7 @@ pub(super) fn patch(call: &Call<'_>, target: &Target) -> Result<Reply, Status> {
     let api_version = kind.api_version();
     let written = amend(call.api, target, Part::of(target.subresource), options.dry_run, |old| {
         let patched = patch.apply(old)?;
-        let given = shape(patched, expected(kind, &api_version), options.fields, patch.told(options.fields))?;
+        let given = shape(patched, expected(kind, &api_version), options.fields, &patch.duplicates)?;
         warnings = given.warnings;
         if object::name(&given.object) != target.name() {
             let detail = format!(
@@ -95,10 +95,6 @@ impl Patch {
                 Ok(new)
             }
         }
-    }
-
-    fn told(&self, fields: FieldValidation) -> Vec<String> {
-        if fields == FieldValidation::Ignore { Vec::new() } else { self.duplicates.clone() }
     }
 }
 

@@ -69,13 +69,17 @@ pub(super) fn list(call: &Call<'_>, target: &Target) -> Result<Reply, Status> {
     // UPSTREAM: another page is promised where objects are left, matching or not; how many is told
     // only without selectors (kube-apiserver 1.36).
     if let (Some(last), left @ 1..) = (items.last(), rest.len()) {
-        let token = Continue { version: CONTINUE.into(), revision: page.token_revision, start: format!("{}\0", key(last)) };
+        let token = Continue {
+            version: CONTINUE.into(),
+            revision: page.token_revision,
+            start: format!("{}\0", key(last)),
+        };
         set(&mut meta, &["continue"], token.encode());
         if selection.is_everything() {
             set(&mut meta, &["remainingItemCount"], left);
         }
     }
-    Ok(Reply::value(200, present_list(call, kind, items, meta)?))
+    Ok(Reply::value(200, present_list(call, kind, items, &meta)?))
 }
 
 /// The objects of a list before selection, and where the page begins.
@@ -135,14 +139,19 @@ impl Continue {
     }
 
     fn decode(token: &str) -> Result<Self, Status> {
-        let refused = |why: &str| failure::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
+        let refused = |why: &str| {
+            failure::bad_request(format!("invalid continue token: continue key is not valid: {why}"))
+        };
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).map_err(|error| refused(&error.to_string()))?;
         let parsed: Self = serde_json::from_slice(&bytes).map_err(|error| {
             let told = super::body::json_error(&error, &bytes);
             refused(told.strip_prefix("json parse error: ").unwrap_or(&told))
         })?;
         if parsed.version != CONTINUE {
-            return Err(refused(&format!("server does not recognize this encoded version {:?}", parsed.version)));
+            return Err(refused(&format!(
+                "server does not recognize this encoded version {:?}",
+                parsed.version
+            )));
         }
         Ok(parsed)
     }
@@ -170,7 +179,7 @@ pub(super) fn present(call: &Call<'_>, kind: &'static Kind, object: Value) -> Re
         Shape::Whole | Shape::Aggregated => object,
         Shape::Table => {
             let meta = json!({"resourceVersion": object.pointer("/metadata/resourceVersion")});
-            table::table(kind, std::slice::from_ref(&object), meta, true, include(call), call.now)
+            table::table(kind, std::slice::from_ref(&object), &meta, true, include(call), call.now)
         }
         Shape::Metadata => metadata_only(&object),
         Shape::MetadataList => {
@@ -187,7 +196,7 @@ pub(super) fn present_list(
     call: &Call<'_>,
     kind: &'static Kind,
     mut items: Vec<Value>,
-    meta: Value,
+    meta: &Value,
 ) -> Result<Value, Status> {
     Ok(match call.accept.shape()? {
         Shape::Whole | Shape::Aggregated => {

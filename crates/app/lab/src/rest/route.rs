@@ -57,7 +57,9 @@ pub(super) fn find(path: &str) -> Result<Route, Reply> {
     match pieces {
         [] if full == 1 => fixed(Page::Root),
         ["healthz" | "livez" | "readyz"] if full == 1 => fixed(Page::Health),
-        ["healthz" | "livez" | "readyz", check] if full == 2 && super::health::is_check(check) => fixed(Page::Health),
+        ["healthz" | "livez" | "readyz", check] if full == 2 && super::health::is_check(check) => {
+            fixed(Page::Health)
+        }
         ["version"] => fixed(Page::Version),
         ["openapi", "v2"] if full == 2 => fixed(Page::OpenApi2),
         ["openapi", "v3"] if full == 2 => fixed(Page::OpenApi3),
@@ -65,11 +67,11 @@ pub(super) fn find(path: &str) -> Result<Route, Reply> {
         ["openapi", "v3", "apis", group, version] => of_group(group, version),
         ["api"] => fixed(Page::Core),
         ["api", version] if registry::versions("").contains(version) => resources("", version),
-        ["api", version, rest @ ..] => {
-            target("", version, rest).map(Route::Resource).map_err(Reply::from)
-        }
+        ["api", version, rest @ ..] => target("", version, rest).map(Route::Resource).map_err(Reply::from),
         ["apis"] if full <= 2 => fixed(Page::Groups),
-        ["apis", group, ..] if group.is_empty() || registry::versions(group).is_empty() => Err(page_not_found()),
+        ["apis", group, ..] if group.is_empty() || registry::versions(group).is_empty() => {
+            Err(page_not_found())
+        }
         ["apis", group] => fixed(Page::Group((*group).into())),
         ["apis", group, version] if registry::versions(group).contains(version) => resources(group, version),
         ["apis", group, version, rest @ ..] => {
@@ -123,7 +125,8 @@ fn target(group: &str, version: &str, rest: &[&str]) -> Result<Target, Status> {
 }
 
 fn is_namespace_part(group: &str, piece: &str) -> bool {
-    group.is_empty() && registry::by_kind("", "Namespace").is_some_and(|kind| kind.subresource(piece).is_some())
+    group.is_empty()
+        && registry::by_kind("", "Namespace").is_some_and(|kind| kind.subresource(piece).is_some())
 }
 
 fn below(kind: &'static Kind, namespace: Option<String>, rest: &[&str]) -> Result<Target, Status> {
@@ -162,7 +165,14 @@ impl Target {
         let verb = self.verb(&call.method, &call.query).ok_or_else(method_not_allowed)?;
         if let Some(review) = kind.review {
             return match verb {
-                "create" => super::subresource::review(call, self, review, kind.schema, &kind.api_version(), kind.kind),
+                "create" => super::subresource::review(
+                    call,
+                    self,
+                    review,
+                    kind.schema,
+                    &kind.api_version(),
+                    kind.kind,
+                ),
                 _ => Err(method_not_allowed()),
             };
         }

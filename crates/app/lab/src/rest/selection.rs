@@ -19,7 +19,8 @@ pub(super) struct Selection {
 impl Selection {
     /// Reads the query; `name` narrows it to one object.
     pub(super) fn read(kind: &'static Kind, query: &Query, name: Option<&str>) -> Result<Self, Status> {
-        let labels = LabelSelector::parse(query.first("labelSelector")).map_err(|e| bad_request(e.to_string()))?;
+        let labels =
+            LabelSelector::parse(query.first("labelSelector")).map_err(|e| bad_request(e.to_string()))?;
         let text = match name {
             Some(name) => format!("metadata.name={name}"),
             None => query.first("fieldSelector").to_owned(),

@@ -64,7 +64,12 @@ fn written_type(sub: &'static Subresource, target: &Target) -> (String, Define) 
 }
 
 /// Reads and writes `spec.replicas`.
-pub(super) fn scale(call: &Call<'_>, target: &Target, sub: &'static Subresource, verb: &str) -> Result<Reply, Status> {
+pub(super) fn scale(
+    call: &Call<'_>,
+    target: &Target,
+    sub: &'static Subresource,
+    verb: &str,
+) -> Result<Reply, Status> {
     let (api_version, schema) = written_type(sub, target);
     let expected = Expected { schema, api_version: &api_version, kind: sub.kind };
     if verb == "get" {
@@ -74,9 +79,8 @@ pub(super) fn scale(call: &Call<'_>, target: &Target, sub: &'static Subresource,
     let mut warnings = Vec::new();
     let wanted: Box<dyn FnOnce(Value) -> Result<Value, Status>> = if verb == "patch" {
         let patch = Patch::read(call)?;
-        let shape = move |old: Value| {
-            Ok(body::shape(patch.apply(&old)?, expected, options.fields, Vec::new())?.object)
-        };
+        let shape =
+            move |old: Value| Ok(body::shape(patch.apply(&old)?, expected, options.fields, &[])?.object);
         Box::new(shape)
     } else {
         let given = body::read(call, expected, options.fields)?;
@@ -116,7 +120,8 @@ fn scale_of(object: &Value) -> Value {
 pub(super) fn bind(call: &Call<'_>, target: &Target, sub: &'static Subresource) -> Result<Reply, Status> {
     let options = WriteOptions::read(&call.query, "CreateOptions")?;
     let (api_version, schema) = written_type(sub, target);
-    let given = body::read(call, Expected { schema, api_version: &api_version, kind: sub.kind }, options.fields)?;
+    let given =
+        body::read(call, Expected { schema, api_version: &api_version, kind: sub.kind }, options.fields)?;
     let node = text(&given.object, "/target/name").to_owned();
     if node.is_empty() {
         let wrong = crate::registry::FieldError::required("target.name", "");
@@ -133,7 +138,8 @@ pub(super) fn bind(call: &Call<'_>, target: &Target, sub: &'static Subresource) 
         set(&mut pod, &["spec", "nodeName"], node);
         Ok(crate::store::Change::Put(pod))
     })?;
-    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+    let status =
+        json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     Ok(Reply::value(201, status))
 }
 
@@ -141,13 +147,19 @@ pub(super) fn bind(call: &Call<'_>, target: &Target, sub: &'static Subresource) 
 pub(super) fn evict(call: &Call<'_>, target: &Target, sub: &'static Subresource) -> Result<Reply, Status> {
     let options = WriteOptions::read(&call.query, "CreateOptions")?;
     let (api_version, schema) = written_type(sub, target);
-    let given = body::read(call, Expected { schema, api_version: &api_version, kind: sub.kind }, options.fields)?;
-    let inner = given.object.get("deleteOptions").map(|o| serde_json::to_vec(o).unwrap_or_default()).unwrap_or_default();
+    let given =
+        body::read(call, Expected { schema, api_version: &api_version, kind: sub.kind }, options.fields)?;
+    let inner = given
+        .object
+        .get("deleteOptions")
+        .map(|o| serde_json::to_vec(o).unwrap_or_default())
+        .unwrap_or_default();
     let mut delete = DeleteOptions::read(&call.query, &inner)?;
     delete.dry_run |= options.dry_run;
     let done = delete::remove(call.api, target.kind, target.namespace(), target.name(), &delete, call.now)?;
     let (Deleted::Gone(_) | Deleted::Terminating(_)) = done;
-    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+    let status =
+        json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     Ok(Reply::value(201, status))
 }
 
@@ -178,7 +190,8 @@ pub(super) fn log(call: &Call<'_>, target: &Target) -> Result<Reply, Status> {
         })
         .filter(|time| !time.is_empty());
     let Some(started) = started else {
-        let message = format!("container {container:?} in pod {name:?} is waiting to start: ContainerCreating");
+        let message =
+            format!("container {container:?} in pod {name:?} is waiting to start: ContainerCreating");
         return Err(Status::failure(400, StatusReason::BadRequest, message));
     };
     let image = containers.iter().find(|c| text(c, "/name") == container).map_or("", |c| text(c, "/image"));
@@ -194,5 +207,9 @@ pub(super) fn log(call: &Call<'_>, target: &Target) -> Result<Reply, Status> {
     let tail = call.query.first("tailLines").parse().unwrap_or(lines.len());
     let shown: String = lines.iter().skip(lines.len().saturating_sub(tail)).map(stamp).collect();
     let bytes = shown.into_bytes().into();
-    Ok(Reply { code: 200, content: super::Content::Bytes { kind: "text/plain", bytes }, warnings: Vec::new() })
+    Ok(Reply {
+        code: 200,
+        content: super::Content::Bytes { kind: "text/plain", bytes },
+        warnings: Vec::new(),
+    })
 }

@@ -16,7 +16,7 @@ const NAME: &str = "Name must be unique within a namespace. Is required when cre
 pub(super) fn table(
     kind: &Kind,
     objects: &[Value],
-    meta: Value,
+    meta: &Value,
     with_columns: bool,
     include: &str,
     now: Timestamp,

@@ -101,7 +101,13 @@ pub(super) fn amend(
 }
 
 /// Writes the status of an object for the lab itself.
-pub(super) fn write_status(api: &Api, kind: &Kind, namespace: &str, name: &str, status: Value) -> Result<Value, Status> {
+pub(super) fn write_status(
+    api: &Api,
+    kind: &Kind,
+    namespace: &str,
+    name: &str,
+    status: Value,
+) -> Result<Value, Status> {
     let key = Key::new(kind.storage, namespace, name);
     let done = api.store.change(&key, |old, _| {
         let mut new = old.ok_or_else(|| failure::not_found(kind, name))?.as_ref().clone();
@@ -112,7 +118,7 @@ pub(super) fn write_status(api: &Api, kind: &Kind, namespace: &str, name: &str, 
 }
 
 /// Whether nothing holds a terminating object any more.
-pub(super) fn is_released(kind: &Kind, object: &Value) -> bool {
+pub(crate) fn is_released(kind: &Kind, object: &Value) -> bool {
     let held = !object::list(object, "/metadata/finalizers").is_empty()
         || (kind.storage == "namespaces" && !object::list(object, "/spec/finalizers").is_empty());
     let graceful = object::number(object, "/metadata/deletionGracePeriodSeconds") > 0;

@@ -13,14 +13,8 @@ use tokio::{sync::mpsc, time::Instant};
 use types::{Status, json as go_json};
 
 use super::{
-    Api, Call, Content, Reply, failure,
-    negotiate::Shape,
-    options::ListOptions,
-    order::Ordered,
-    read::metadata_only,
-    route::Target,
-    selection::Selection,
-    table,
+    Api, Call, Content, Reply, failure, negotiate::Shape, options::ListOptions, order::Ordered,
+    read::metadata_only, route::Target, selection::Selection, table,
 };
 use crate::{
     object::{self, set},
@@ -51,11 +45,7 @@ pub(super) fn watch(call: &Call<'_>, target: &Target) -> Result<Reply, Status> {
         kind,
         namespace: target.namespace.clone(),
         selection,
-        view: View {
-            shape,
-            columns_told: false,
-            include: call.query.first("includeObject").to_owned(),
-        },
+        view: View { shape, columns_told: false, include: call.query.first("includeObject").to_owned() },
         position: asked,
         bookmarks: options.bookmarks,
         tell,
@@ -63,14 +53,21 @@ pub(super) fn watch(call: &Call<'_>, target: &Target) -> Result<Reply, Status> {
     // UPSTREAM: 0 and no version start with what is there; so does sendInitialEvents
     // (kube-apiserver 1.36).
     let initial = asked == 0 || options.initial_events == Some(true);
-    let skip_initial = options.initial_events == Some(false) && asked == 0;
+    let present = match options.initial_events {
+        Some(false) => None,
+        told => initial.then(|| (store.list(kind.storage, target.namespace.as_deref()), told == Some(true))),
+    };
+    if asked == 0 {
+        watcher.position = current;
+    }
     let lifetime = options.timeout_seconds.map_or(LIFETIME, Duration::from_secs);
     tokio::spawn(async move {
         let end = Instant::now() + lifetime;
-        if skip_initial {
-            watcher.position = watcher.api.store.revision();
-        } else if initial && watcher.tell_initial(options.initial_events == Some(true)).await.is_err() {
-            return;
+        if let Some(((objects, revision), mark)) = present {
+            watcher.position = revision;
+            if watcher.tell_initial(objects, mark).await.is_err() {
+                return;
+            }
         }
         // The client is gone, or has been told that it must list again.
         let _: Result<(), Ended> = watcher.follow(end).await;
@@ -112,15 +109,13 @@ struct Watcher {
 
 impl Watcher {
     /// What is there now, as ADDED events; for a watch list, then the mark that this was all.
-    async fn tell_initial(&mut self, mark: bool) -> Result<(), Ended> {
-        let (objects, revision) = self.api.store.list(self.kind.storage, self.namespace.as_deref());
+    async fn tell_initial(&mut self, objects: Vec<Arc<Value>>, mark: bool) -> Result<(), Ended> {
         for object in objects {
             let shown = self.kind.shown(&object);
             if self.selection.matches(&shown) {
                 self.send("ADDED", &shown).await?;
             }
         }
-        self.position = revision;
         if mark && self.bookmarks {
             self.bookmark(true).await?;
         }
@@ -237,7 +232,7 @@ impl View {
             Shape::Table => {
                 let meta = json!({"resourceVersion": object::text(object, "/metadata/resourceVersion")});
                 let with_columns = !std::mem::replace(&mut self.columns_told, true);
-                table::table(kind, std::slice::from_ref(object), meta, with_columns, &self.include, now)
+                table::table(kind, std::slice::from_ref(object), &meta, with_columns, &self.include, now)
             }
             Shape::Metadata | Shape::MetadataList => metadata_only(object),
             Shape::Whole | Shape::Aggregated => object.clone(),

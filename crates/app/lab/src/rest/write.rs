@@ -32,12 +32,14 @@ pub(super) fn create(call: &Call<'_>, target: &Target) -> Result<Reply, Status> 
 
 /// Creates an object for the lab itself. What its type does not have is an error.
 pub(super) fn create_trusted(api: &Api, kind: &Kind, object: Value) -> Result<Value, Status> {
-    let given = body::shape(object, expected(kind, &kind.api_version()), FieldValidation::Strict, Vec::new())?;
+    let given = body::shape(object, expected(kind, &kind.api_version()), FieldValidation::Strict, &[])?;
     let namespace = if kind.namespaced { object::namespace(&given.object).to_owned() } else { String::new() };
     // What the lab writes can carry a status: a pod that runs.
     let status = given.object.get("status").cloned();
     let created = insert(api, kind, &namespace, given.object, false)?;
-    let Some(status) = status.filter(|_| kind.has_status() && !kind.status_at_creation) else { return Ok(created) };
+    let Some(status) = status.filter(|_| kind.has_status() && !kind.status_at_creation) else {
+        return Ok(created);
+    };
     let done = super::update::write_status(api, kind, &namespace, object::name(&created), status)?;
     Ok(done)
 }
@@ -46,7 +48,13 @@ pub(super) fn expected<'a>(kind: &Kind, api_version: &'a str) -> Expected<'a> {
     Expected { schema: kind.schema, api_version, kind: kind.kind }
 }
 
-fn insert(api: &Api, kind: &Kind, namespace: &str, mut object: Value, dry_run: bool) -> Result<Value, Status> {
+fn insert(
+    api: &Api,
+    kind: &Kind,
+    namespace: &str,
+    mut object: Value,
+    dry_run: bool,
+) -> Result<Value, Status> {
     let now = api.now();
     place(kind, namespace, &mut object)?;
     if !text(&object, "/metadata/resourceVersion").is_empty() {
@@ -118,7 +126,9 @@ fn admit_namespace(api: &Api, kind: &Kind, namespace: &str, name: &str) -> Resul
 
 /// What only the server says about a new object.
 fn begin(kind: &Kind, object: &mut Value, now: Timestamp) {
-    for member in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields", "generation"] {
+    for member in
+        ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields", "generation"]
+    {
         remove(object, &["metadata", member]);
     }
     let base = text(object, "/metadata/generateName").to_owned();
@@ -151,7 +161,11 @@ pub(super) fn finish(kind: &Kind, object: &mut Value, old: Option<&Value>) -> Re
         if let Some(view) = kind.view {
             (view.to_storage)(&mut other);
         }
-        wrong.extend(crate::registry::by_kind("", kind.kind).map(|core| (core.validate)(&other, None)).unwrap_or_default());
+        wrong.extend(
+            crate::registry::by_kind("", kind.kind)
+                .map(|core| (core.validate)(&other, None))
+                .unwrap_or_default(),
+        );
     } else {
         wrong.extend((kind.validate)(object, old));
     }
@@ -183,7 +197,10 @@ fn check_labels(object: &Value) -> Vec<FieldError> {
 fn is_label_value(value: &str) -> bool {
     let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let edge = |c: Option<char>| c.is_none_or(|c| c.is_ascii_alphanumeric());
-    value.len() <= 63 && value.chars().all(inside) && edge(value.chars().next()) && edge(value.chars().next_back())
+    value.len() <= 63
+        && value.chars().all(inside)
+        && edge(value.chars().next())
+        && edge(value.chars().next_back())
 }
 
 /// UPSTREAM: the requester stands in the request, whatever the client wrote (kube-apiserver 1.36).

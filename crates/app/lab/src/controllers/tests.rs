@@ -1,0 +1,146 @@
+use serde_json::{Value, json};
+
+use crate::rest::tests::{Lab, PODS, check, pod};
+
+const APPS: &str = "/apis/apps/v1/namespaces/default";
+
+fn workload(kind: &str, name: &str, image: &str, replicas: Option<u32>) -> Value {
+    let mut object = json!({
+        "kind": kind, "metadata": {"name": name},
+        "spec": {
+            "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": "c", "image": image}]}},
+        },
+    });
+    if let Some(replicas) = replicas {
+        object["spec"]["replicas"] = replicas.into();
+    }
+    object
+}
+
+fn images(lab: &Lab) -> Vec<String> {
+    let pods = lab.get(PODS).json();
+    let mut images: Vec<_> = pods["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pod| pod["spec"]["containers"][0]["image"].as_str().unwrap().to_owned())
+        .collect();
+    images.sort();
+    images
+}
+
+#[test]
+fn a_deployment_runs_scales_and_changes_its_image() {
+    let lab = Lab::new();
+    lab.create(&format!("{APPS}/deployments"), &workload("Deployment", "web", "i:1", Some(3)));
+    lab.settle();
+    check(
+        &lab.get(&format!("{APPS}/deployments/web")),
+        200,
+        json!({
+            "metadata": {"annotations": {"deployment.kubernetes.io/revision": "1"}},
+            "status": {"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 3},
+        }),
+    );
+    let mut new = workload("Deployment", "web", "i:2", Some(2));
+    lab.json(&format!("PUT {APPS}/deployments/web"), &new);
+    lab.settle();
+    assert_eq!(images(&lab), ["i:2", "i:2"]);
+    check(
+        &lab.get(&format!("{APPS}/deployments/web")),
+        200,
+        json!({
+            "metadata": {"generation": 2, "annotations": {"deployment.kubernetes.io/revision": "2"}},
+            "status": {"observedGeneration": 2, "replicas": 2, "unavailableReplicas": 0},
+        }),
+    );
+    new["spec"]["template"]["spec"]["containers"][0]["image"] = json!("i:1");
+    lab.json(&format!("PUT {APPS}/deployments/web"), &new);
+    lab.settle();
+    assert_eq!(lab.get(&format!("{APPS}/replicasets")).json()["items"].as_array().unwrap().len(), 2);
+    check(
+        &lab.get(&format!("{APPS}/deployments/web")),
+        200,
+        json!({
+            "metadata": {"annotations": {"deployment.kubernetes.io/revision": "3"}},
+        }),
+    );
+    lab.json(&format!("PUT {APPS}/deployments/web"), &workload("Deployment", "web", "i:1", Some(0)));
+    lab.settle();
+    assert!(images(&lab).is_empty());
+}
+
+#[test]
+fn a_lost_pod_is_replaced() {
+    let lab = Lab::new();
+    lab.create(&format!("{APPS}/replicasets"), &workload("ReplicaSet", "web", "i:1", Some(1)));
+    lab.settle();
+    let name = lab.get(PODS).json()["items"][0]["metadata"]["name"].as_str().unwrap().to_owned();
+    lab.send(&format!("DELETE {PODS}/{name}"), &[], "");
+    lab.settle();
+    let pods = lab.get(PODS).json();
+    assert_eq!(pods["items"].as_array().unwrap().len(), 1);
+    assert_ne!(pods["items"][0]["metadata"]["name"], name.as_str());
+}
+
+#[test]
+fn a_daemon_set_follows_the_nodes() {
+    let lab = Lab::new();
+    lab.create(&format!("{APPS}/daemonsets"), &workload("DaemonSet", "agent", "i:1", None));
+    lab.create("/api/v1/nodes", &json!({"metadata": {"name": "node2"}}));
+    lab.settle();
+    check(
+        &lab.get(&format!("{APPS}/daemonsets/agent")),
+        200,
+        json!({
+            "status": {"desiredNumberScheduled": 2, "numberReady": 2},
+        }),
+    );
+}
+
+#[test]
+fn a_job_ends() {
+    let lab = Lab::new();
+    let job = json!({
+        "metadata": {"name": "once"},
+        "spec": {"completions": 2, "template": {"spec": {
+            "restartPolicy": "Never", "containers": [{"name": "c", "image": "i:1"}]}}},
+    });
+    lab.create("/apis/batch/v1/namespaces/default/jobs", &job);
+    lab.settle();
+    check(
+        &lab.get("/apis/batch/v1/namespaces/default/jobs/once"),
+        200,
+        json!({
+            "status": {"succeeded": 2, "active": 0, "completionTime": "2026-01-02T12:00:00Z"},
+        }),
+    );
+    assert_eq!(images(&lab).len(), 2);
+    check(
+        &lab.get(&format!("{PODS}?labelSelector=job-name%3Donce")),
+        200,
+        json!({
+            "items": [{"status": {"phase": "Succeeded"}}, {"status": {"phase": "Succeeded"}}],
+        }),
+    );
+}
+
+#[test]
+fn a_pod_waits_for_a_node_that_fits() {
+    let lab = Lab::new();
+    let mut picky = pod("picky");
+    picky["spec"]["nodeSelector"] = json!({"disk": "fast"});
+    lab.create(PODS, &picky);
+    lab.settle();
+    check(&lab.get(&format!("{PODS}/picky")), 200, json!({"status": {"phase": "Pending"}}));
+    lab.create("/api/v1/nodes", &json!({"metadata": {"name": "fast", "labels": {"disk": "fast"}}}));
+    lab.settle();
+    check(
+        &lab.get(&format!("{PODS}/picky")),
+        200,
+        json!({
+            "spec": {"nodeName": "fast"}, "status": {"phase": "Running", "containerStatuses": [{"ready": true}]},
+        }),
+    );
+}
