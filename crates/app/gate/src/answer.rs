@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{self, HeaderName},
+    uri::PathAndQuery,
 };
 use types::{MediaType, Status, StatusReason};
 
@@ -31,8 +32,12 @@ pub(crate) enum Answer {
     HeadersTooLarge,
     /// 429 of the limits on running requests.
     TooManyRequests,
-    /// 500 with a sentence, where authorization or the reading of the request broke down.
+    /// 500 with a sentence: a request line that kube-apiserver's RequestInfo fails on.
+    NotUnderstood(String),
+    /// 500 with a sentence: authorization broke down.
     Internal(String),
+    /// 503 in plain text: the gate is alive but should not be sent requests, for this reason.
+    NotReady(String),
     /// 200 with a text of this media type: the gate's own health and metrics.
     Text(&'static str, Bytes),
 }
@@ -56,6 +61,14 @@ impl Answer {
         Self::Status(Status::failure(500, StatusReason::InternalError, message))
     }
 
+    /// The status that the body carries, if it carries one.
+    pub(crate) fn status(&self) -> Option<&Status> {
+        match self {
+            Self::Forbidden(status) | Self::Status(status) => Some(status),
+            _ => None,
+        }
+    }
+
     /// The status code.
     pub(crate) fn code(&self) -> StatusCode {
         let code = match self {
@@ -64,47 +77,70 @@ impl Answer {
             Self::BadRequest => 400,
             Self::HeadersTooLarge => 431,
             Self::TooManyRequests => 429,
-            Self::Internal(_) => 500,
+            Self::NotUnderstood(_) | Self::Internal(_) => 500,
+            Self::NotReady(_) => 503,
             Self::Text(..) => 200,
         };
         StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 
-/// What of a request decides how an answer is written.
-#[derive(Clone, Copy)]
-pub(crate) struct Asked<'a> {
-    pub(crate) headers: &'a HeaderMap,
-    /// The raw query.
-    pub(crate) query: &'a str,
+/// What of a request decides how an answer is written. Cheap to keep: nothing in it is copied.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Manner {
+    accept: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+    target: Option<PathAndQuery>,
+    /// Whether the connection ends with the answer (HTTP/1.1).
+    pub(crate) last_on_connection: bool,
+    /// Whether the request is one that may run for as long as it likes.
+    pub(crate) long_running: bool,
 }
 
-impl Asked<'_> {
+impl Manner {
+    /// Keeps what matters of a request.
+    pub(crate) fn of(
+        headers: &HeaderMap,
+        target: &PathAndQuery,
+        last_on_connection: bool,
+        long_running: bool,
+    ) -> Self {
+        Self {
+            // UPSTREAM: only the first of several Accept headers counts (kube-apiserver 1.36)
+            accept: headers.get(header::ACCEPT).cloned(),
+            user_agent: headers.get(header::USER_AGENT).cloned(),
+            target: Some(target.clone()),
+            last_on_connection,
+            long_running,
+        }
+    }
+
     /// The form to write a `Status` in, if the client accepts one.
-    pub(crate) fn acceptable(self) -> Option<MediaType> {
-        // UPSTREAM: only the first of several Accept headers counts (kube-apiserver 1.36)
-        let text = |name| self.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        MediaType::acceptable(text(header::ACCEPT), text(header::USER_AGENT), self.query)
+    pub(crate) fn acceptable(&self) -> Option<MediaType> {
+        let query = self.target.as_ref().and_then(PathAndQuery::query).unwrap_or_default();
+        MediaType::acceptable(text(self.accept.as_ref()), text(self.user_agent.as_ref()), query)
     }
 }
 
-/// Writes an answer. `audit_id` is absent where the request is not known well enough to be on
-/// record, `asked` where nothing of it could be read.
-pub(crate) fn write(
-    answer: &Answer,
-    asked: Option<Asked<'_>>,
-    audit_id: Option<&HeaderValue>,
-) -> Response<Bytes> {
+fn text(value: Option<&HeaderValue>) -> Option<&str> {
+    value.and_then(|value| value.to_str().ok())
+}
+
+/// Writes an answer.
+pub(crate) fn write(answer: &Answer, manner: &Manner, audit_id: &HeaderValue) -> Response<Bytes> {
     let (content_type, body) = match answer {
-        Answer::Unauthorized => status_body(&Status::unauthorized(), asked),
-        Answer::Forbidden(status) | Answer::Status(status) => status_body(status, asked),
+        Answer::Unauthorized => status_body(&Status::unauthorized(), manner),
+        Answer::Forbidden(status) | Answer::Status(status) => status_body(status, manner),
         // UPSTREAM: net/http answers malformed requests like this (kube-apiserver 1.36)
         Answer::BadRequest => (PLAIN, Bytes::from_static(b"400 Bad Request")),
         Answer::HeadersTooLarge => (PLAIN, Bytes::from_static(b"431 Request Header Fields Too Large")),
         Answer::TooManyRequests => {
             (PLAIN, Bytes::from_static(b"Too many requests, please try again later.\n"))
         }
-        Answer::Internal(sentence) => (PLAIN, Bytes::from(format!("{}\n", html_safe(sentence)))),
+        Answer::NotUnderstood(sentence) | Answer::Internal(sentence) => {
+            (PLAIN, Bytes::from(format!("{}\n", html_safe(sentence))))
+        }
+        Answer::NotReady(why) => (PLAIN, Bytes::from(format!("{why}\n"))),
         Answer::Text(content_type, text) => (HeaderValue::from_static(content_type), text.clone()),
     };
     let mut response = Response::new(body);
@@ -117,7 +153,11 @@ pub(crate) fn write(
             // UPSTREAM: always one second (kube-apiserver 1.36, without priority and fairness)
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        Answer::Forbidden(_) | Answer::Internal(_) | Answer::Text(..) => {
+        Answer::Forbidden(_)
+        | Answer::NotUnderstood(_)
+        | Answer::Internal(_)
+        | Answer::NotReady(_)
+        | Answer::Text(..) => {
             headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         }
         Answer::BadRequest | Answer::HeadersTooLarge => {
@@ -125,15 +165,24 @@ pub(crate) fn write(
         }
         Answer::Unauthorized | Answer::Status(_) => {}
     }
-    if let Some(audit_id) = audit_id {
-        headers.insert(header::CACHE_CONTROL, NEVER_CACHE);
-        headers.insert(AUDIT_ID, audit_id.clone());
+    // UPSTREAM: what cannot be read is answered before there is an audit ID, and what cannot be
+    // understood before there is a Cache-Control (kube-apiserver 1.36)
+    match answer {
+        Answer::BadRequest | Answer::HeadersTooLarge => {}
+        Answer::NotUnderstood(_) => drop(headers.insert(AUDIT_ID, audit_id.clone())),
+        _ => {
+            headers.insert(header::CACHE_CONTROL, NEVER_CACHE);
+            headers.insert(AUDIT_ID, audit_id.clone());
+        }
+    }
+    if manner.last_on_connection {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
-fn status_body(status: &Status, asked: Option<Asked<'_>>) -> (HeaderValue, Bytes) {
-    let form = asked.map_or(MediaType::Json, |asked| asked.acceptable().unwrap_or(MediaType::IndentedJson));
+fn status_body(status: &Status, manner: &Manner) -> (HeaderValue, Bytes) {
+    let form = manner.acceptable().unwrap_or(MediaType::IndentedJson);
     (HeaderValue::from_static(form.content_type()), status.to_body(form).into())
 }
 
@@ -151,8 +200,8 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        let asked = Asked { headers: &headers, query: "" };
-        let written = write(answer, Some(asked), Some(&HeaderValue::from_static("id")));
+        let manner = Manner::of(&headers, &PathAndQuery::from_static("/"), false, false);
+        let written = write(answer, &manner, &HeaderValue::from_static("id"));
         let mut lines: Vec<_> =
             written.headers().iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
         lines.sort();

@@ -12,5 +12,5 @@
 mod head;
 mod reader;
 
-pub(crate) use head::{BadHead, Framing, Head};
+pub(crate) use head::{BadHead, Framing, Head, MAX_HEADERS};
 pub(crate) use reader::{HeadReader, Limits, Line};

@@ -4,15 +4,30 @@
 //! name and says precisely what is wrong with it, [`start`] opens the door. Tests, the lab and the
 //! conformance runners start gates through these three and nothing else.
 //!
-//! Invariant: nothing is forwarded but by `pipeline.rs`, and it cannot skip a layer: each
-//! stage consumes a permit that only the stage before it can make.
+//! Invariant: nothing is forwarded but by `pipeline.rs`, and it cannot skip a layer: each stage
+//! consumes a permit that only the stage before it can make.
 
+mod admin;
 mod answer;
+mod audit_id;
+mod body;
+mod certificate;
+mod connection;
+mod exchange;
 mod http1;
+mod listen;
 mod options;
+mod own_paths;
+mod own_words;
+mod pipeline;
+mod rbac;
 mod running;
 mod settings;
+mod stages;
+mod status;
+mod tokens;
+mod worker;
 
-pub use options::Options;
+pub use options::{AuditLogMode, Options};
 pub use running::{Running, StartError, start};
 pub use settings::{LoadError, Settings, Warning};

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+pub use sinks::log::LogMode as AuditLogMode;
+
 /// The flags of `portcullis serve`. A flag that kube-apiserver has means here what it means there;
 /// where our default differs, the field says so.
 #[derive(Clone, Debug)]
@@ -56,6 +58,8 @@ pub struct Options {
 
     /// `--audit-log-path`: where audit events go, one JSON line each; `-` is standard output.
     pub audit_log_path: Option<PathBuf>,
+    /// `--audit-log-mode`: what is promised about each event before its request goes on.
+    pub audit_log_mode: AuditLogMode,
 
     /// `--upstream-kubeconfig`: the API server behind the gate and the credential for it. Required.
     pub upstream_kubeconfig: Option<PathBuf>,
@@ -93,6 +97,7 @@ impl Default for Options {
             max_requests_inflight: 400,
             max_mutating_requests_inflight: 200,
             audit_log_path: None,
+            audit_log_mode: AuditLogMode::Blocking,
             upstream_kubeconfig: None,
             upstream_context: None,
             shutdown_grace: Duration::from_secs(10),

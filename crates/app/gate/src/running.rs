@@ -1,14 +1,59 @@
 //! A gate that runs, and how it stops.
 
-use std::{io, net::SocketAddr};
+use std::{
+    fmt, io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
 
-use crate::Settings;
+use ::upstream::{IdentityHeaders, Pool};
+use admission::MaxInFlight;
+use audit::Policy;
+use authz::{
+    Authz, Mode,
+    rbac::{Rbac, World},
+};
+use bytes::Bytes;
+use http_body_util::Empty;
+use remote::{Remote, UpstreamObjects};
+use sinks::log::{LogSink, OpenError};
+use telemetry::{AuditCounts, Metrics};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::watch,
+};
+use types::Timestamp;
+
+use crate::{
+    Settings, admin, listen,
+    rbac::RbacSource,
+    status::Layers,
+    worker::{Auditor, Bounds, Gate, Phase, Worker},
+};
+
+/// How long the roles and bindings of the upstream are waited for before the gate opens. It opens
+/// without them too: it then refuses everybody but `system:masters`, and says why.
+const SYNC_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long the audit log may take to write what it has when the gate ends.
+const CLOSE_LOG_WITHIN: Duration = Duration::from_secs(5);
 
 /// A running gate. Dropping it shuts it down and waits.
-#[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
     admin_address: Option<SocketAddr>,
+    gate: Arc<Gate>,
+    workers: Vec<JoinHandle<()>>,
+    control: Option<Control>,
+}
+
+/// The thread for watches, questions and the admin address.
+struct Control {
+    thread: JoinHandle<()>,
+    /// Dropped to end it.
+    stop: tokio::sync::oneshot::Sender<()>,
 }
 
 impl Running {
@@ -24,10 +69,47 @@ impl Running {
 
     /// Begins to drain: no new connection is accepted, running requests may end within the grace
     /// period, then everything is closed. Returns at once; [`Running::wait`] waits for the end.
-    pub fn shutdown(&self) {}
+    pub fn shutdown(&self) {
+        self.gate.phase.send_replace(Phase::Draining);
+    }
 
     /// Blocks until the gate has stopped.
-    pub fn wait(self) {}
+    pub fn wait(mut self) {
+        self.join();
+    }
+
+    fn join(&mut self) {
+        for worker in self.workers.drain(..) {
+            if worker.join().is_err() {
+                tracing::error!("a worker ended in a panic");
+            }
+        }
+        if let Some(Control { thread, stop }) = self.control.take() {
+            drop(stop);
+            if thread.join().is_err() {
+                tracing::error!("the control thread ended in a panic");
+            }
+        }
+        if let Some(audit) = &self.gate.audit {
+            let left = audit.sink.close(CLOSE_LOG_WITHIN).waiting;
+            if left > 0 {
+                tracing::error!(left, "audit events could not be written before the end");
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shutdown();
+        self.join();
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 /// Why a gate could not be started.
@@ -41,6 +123,9 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// The audit log cannot be written.
+    #[error(transparent)]
+    Audit(#[from] OpenError),
     /// The operating system refused a thread or a runtime.
     #[error("cannot start a worker: {0}")]
     Worker(#[from] io::Error),
@@ -49,9 +134,126 @@ pub enum StartError {
 /// Starts a gate on threads of its own and returns once it accepts connections.
 ///
 /// # Errors
-/// When an address is taken or a thread cannot be had. The upstream need not be reachable: the
-/// gate then answers, and says in its status that the layers which need it are degraded.
+/// When an address is taken, the audit log cannot be opened or a thread cannot be had. The upstream
+/// need not be reachable: the gate then answers, and says in its status that the layers which need
+/// it are degraded.
 pub fn start(settings: Settings) -> Result<Running, StartError> {
-    let address = SocketAddr::new(settings.options.bind_address, settings.options.secure_port);
-    Err(StartError::Listen { address, source: io::ErrorKind::Unsupported.into() })
+    let (address, listeners) = listen::shared(settings.listen, settings.workers)
+        .map_err(|source| StartError::Listen { address: settings.listen, source })?;
+    let admin = settings
+        .admin
+        .map(|address| listen::alone(address).map_err(|source| StartError::Listen { address, source }))
+        .transpose()?;
+    let admin_address = admin.as_ref().map(TcpListener::local_addr).transpose()?;
+    let grace = settings.shutdown_grace;
+
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let gate = Arc::new(assemble(settings, &runtime)?);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let control = std::thread::Builder::new().name("gate-control".into()).spawn({
+        let gate = Arc::clone(&gate);
+        move || runtime.block_on(admin::serve(gate, admin, stopped))
+    })?;
+    let mut running = Running {
+        address,
+        admin_address,
+        gate: Arc::clone(&gate),
+        workers: Vec::with_capacity(listeners.len()),
+        control: Some(Control { thread: control, stop }),
+    };
+    for (number, listener) in listeners.into_iter().enumerate() {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let gate = Arc::clone(&gate);
+        let thread = std::thread::Builder::new().name(format!("gate-{number}")).spawn(move || {
+            if let Err(error) = runtime.block_on(work(gate, listener, grace)) {
+                tracing::error!(%error, "a worker cannot accept connections");
+            }
+            // Whatever still runs ends here, and its books are closed.
+            drop(runtime);
+        })?;
+        running.workers.push(thread);
+    }
+    Ok(running)
+}
+
+/// Puts the layers together. The control runtime carries their watches and questions.
+fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, StartError> {
+    let upstream = Arc::new(settings.upstream);
+    let identity_headers = IdentityHeaders::default();
+    let (rbac, source) = match settings.rbac {
+        Some(objects) => {
+            let mut world = World::default();
+            objects.into_iter().for_each(|object| world.apply(object));
+            (Rbac::new(world), RbacSource::Folder)
+        }
+        None => {
+            let rbac = Rbac::default();
+            let _within = runtime.enter();
+            let watch = ::watch::RbacWatch::start(Arc::clone(&upstream), rbac.clone());
+            if let Err(error) = runtime.block_on(watch.synced(SYNC_WITHIN)) {
+                tracing::warn!(%error, "the gate opens without them, and allows nothing that they would");
+            }
+            (rbac, RbacSource::Watch(watch))
+        }
+    };
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    let audit = match settings.audit {
+        None => None,
+        Some(options) => {
+            let sink = LogSink::open(options)?;
+            let counted = sink.clone();
+            metrics.add_audit(move || {
+                let status = counted.status();
+                AuditCounts { events: status.received, failed: status.failed, dropped: status.dropped }
+            });
+            Some(Auditor { policy: Policy::metadata(), sink })
+        }
+    };
+    let own_pool: Pool<Empty<Bytes>> = Pool::new(Arc::clone(&upstream), IdentityHeaders::default());
+    Ok(Gate {
+        network: settings.network,
+        tls: settings.tls,
+        certificates: settings.certificates,
+        authn: settings.authn,
+        remote: Remote::new(UpstreamObjects::new(own_pool), runtime.handle().clone()),
+        authz: Authz::new(settings.deny, vec![Mode::Rbac(rbac)]),
+        rbac: source,
+        in_flight: MaxInFlight::new(settings.limits),
+        audit,
+        metrics,
+        upstream,
+        identity_headers,
+        own_paths: settings.own_paths,
+        bounds: Bounds::default(),
+        layers: Layers { started: Timestamp::now(), states: settings.layers },
+        phase: watch::Sender::new(Phase::Open),
+    })
+}
+
+/// One worker's life: accepts until the gate drains, then waits for what it serves.
+async fn work(gate: Arc<Gate>, listener: TcpListener, grace: Duration) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let mut phase = gate.phase.subscribe();
+    let (worker, mut ended) = Worker::new(gate);
+    let worker = Arc::new(worker);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = phase.wait_for(|phase| *phase != Phase::Open) => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((tcp, peer)) => {
+                tokio::spawn(crate::connection::serve(Arc::clone(&worker), tcp, peer));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                // Most likely there are no file descriptors left; trying at once would spin.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop((listener, worker));
+    let _cut_off = tokio::time::timeout(grace, ended.recv()).await;
+    Ok(())
 }

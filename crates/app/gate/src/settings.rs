@@ -1,13 +1,48 @@
 //! Options, read and checked: everything a gate needs to run.
 
-use std::{io, path::PathBuf};
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use crate::Options;
+use admission::Limits;
+use authn::{Anonymous, Authn, ServiceAccountKeys, ServiceAccounts, StaticTokens, x509::ClientCa};
+use authz::{DenyList, rbac::RbacObject};
+use cidr::Cidr;
+use config::PemText;
+use network::AllowList;
+use sinks::log::{LogOptions, Target};
+use tls::{ClientCertificates as AskFor, KeyPair, Pem, ServerSettings, ServerTls};
+use upstream::Upstream;
+
+use crate::{
+    Options,
+    certificate::ClientCertificates,
+    own_paths::OwnPaths,
+    status::{LayerStates, State},
+};
 
 /// A configuration that can run. Only [`Options::load`] makes one.
-#[derive(Debug)]
 pub struct Settings {
-    pub(crate) options: Options,
+    pub(crate) listen: SocketAddr,
+    pub(crate) admin: Option<SocketAddr>,
+    pub(crate) network: AllowList,
+    pub(crate) tls: ServerTls,
+    pub(crate) certificates: ClientCertificates,
+    pub(crate) authn: Authn,
+    pub(crate) deny: DenyList,
+    /// None: watched upstream.
+    pub(crate) rbac: Option<Vec<RbacObject>>,
+    pub(crate) limits: Limits,
+    pub(crate) audit: Option<LogOptions>,
+    pub(crate) upstream: Upstream,
+    pub(crate) own_paths: OwnPaths,
+    pub(crate) shutdown_grace: Duration,
+    pub(crate) workers: usize,
+    pub(crate) layers: LayerStates,
     warnings: Vec<Warning>,
 }
 
@@ -15,6 +50,16 @@ impl Settings {
     /// Combinations that work but are unsafe, each with the way out.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Keys and tokens are among the rest.
+        f.debug_struct("Settings")
+            .field("listen", &self.listen)
+            .field("admin", &self.admin)
+            .finish_non_exhaustive()
     }
 }
 
@@ -58,7 +103,7 @@ pub enum LoadError {
         /// Why not.
         source: io::Error,
     },
-    /// A file's content cannot be used. The message names line and field where there are any.
+    /// A file's content cannot be used. The message names file, line and field where there are any.
     #[error("{flag}: {message}")]
     Content {
         /// The flag that names the file.
@@ -68,21 +113,308 @@ pub enum LoadError {
     },
 }
 
+impl LoadError {
+    fn content(flag: &'static str, error: impl fmt::Display) -> Self {
+        Self::Content { flag, message: error.to_string() }
+    }
+
+    /// An error of a parser that does not know the file.
+    fn in_file(flag: &'static str, path: &Path, error: impl fmt::Display) -> Self {
+        Self::Content { flag, message: format!("{}: {error}", path.display()) }
+    }
+}
+
 impl Options {
     /// Reads every file that the options name and checks that all of it makes sense together.
     ///
     /// # Errors
     /// The first thing that is wrong, with flag, file, line and field.
     pub fn load(&self) -> Result<Settings, LoadError> {
-        for (file, flag, why) in [
-            (&self.tls_cert_file, "--tls-cert-file", "the gate serves TLS only"),
-            (&self.tls_private_key_file, "--tls-private-key-file", "the gate serves TLS only"),
-            (&self.upstream_kubeconfig, "--upstream-kubeconfig", "it names the API server behind the gate"),
-        ] {
-            if file.is_none() {
-                return Err(LoadError::Missing { flag, why });
+        let mut warnings = Warnings::default();
+        let client_ca =
+            self.client_ca_file.as_deref().map(|path| Ok((path, read("--client-ca-file", path)?)));
+        let client_ca = client_ca.transpose()?;
+        let tls = self.tls(client_ca.as_ref())?;
+        let authority = match &client_ca {
+            Some((path, pem)) => Some(
+                ClientCa::from_pem(&pem.text)
+                    .map_err(|error| LoadError::in_file("--client-ca-file", path, error))?,
+            ),
+            None => None,
+        };
+        let authn = self.authn(&mut warnings)?;
+        self.warn(&mut warnings, authority.is_some(), &authn);
+        let rbac = match &self.rbac_from {
+            Some(path) => {
+                let folder =
+                    config::rbac_dir::load(path).map_err(|error| LoadError::content("--rbac-from", error))?;
+                Some(folder.objects)
+            }
+            None => None,
+        };
+        let deny = DenyList::new(self.deny_user.iter().cloned(), self.deny_group.iter().cloned());
+        let layers = self.layers(authority.as_ref(), &authn, rbac.as_ref().map(Vec::len));
+        Ok(Settings {
+            listen: SocketAddr::new(self.bind_address, self.secure_port),
+            admin: self.admin_address()?,
+            network: self.network()?,
+            tls,
+            certificates: ClientCertificates { authority },
+            authn,
+            deny,
+            rbac,
+            limits: Limits {
+                non_mutating: NonZeroU32::new(self.max_requests_inflight),
+                mutating: NonZeroU32::new(self.max_mutating_requests_inflight),
+            },
+            audit: self.audit_log_path.as_ref().map(|path| LogOptions {
+                mode: self.audit_log_mode,
+                ..LogOptions::new(Target::new(path.clone()))
+            }),
+            upstream: self.upstream()?,
+            own_paths: OwnPaths { on_main: self.own_paths_on_main },
+            shutdown_grace: self.shutdown_grace,
+            workers: self.workers(),
+            layers,
+            warnings: warnings.0,
+        })
+    }
+
+    fn workers(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.workers.unwrap_or_else(cores).max(1)
+    }
+
+    fn network(&self) -> Result<AllowList, LoadError> {
+        if self.allow_cidr.is_empty() {
+            return Ok(AllowList::not_configured());
+        }
+        let networks: Result<Vec<Cidr>, _> = self.allow_cidr.iter().map(|text| text.parse()).collect();
+        match networks {
+            Ok(networks) => Ok(AllowList::new(networks)),
+            Err(error) => {
+                let error: cidr::CidrError = error;
+                Err(LoadError::Flag { flag: "--allow-cidr", message: error.to_string() })
             }
         }
-        Ok(Settings { options: self.clone(), warnings: Vec::new() })
     }
+
+    fn admin_address(&self) -> Result<Option<SocketAddr>, LoadError> {
+        match self.admin_address {
+            Some(address) if !address.ip().is_loopback() => Err(LoadError::Flag {
+                flag: "--admin-address",
+                message: format!(
+                    "`{address}` is not a loopback address: it is served without TLS and without credentials"
+                ),
+            }),
+            address => Ok(address),
+        }
+    }
+
+    fn tls(&self, client_ca: Option<&(&Path, PemText)>) -> Result<ServerTls, LoadError> {
+        let why = "the gate serves TLS only";
+        let certificate = required("--tls-cert-file", self.tls_cert_file.as_deref(), why)?;
+        let key = required("--tls-private-key-file", self.tls_private_key_file.as_deref(), why)?;
+        let chain = read("--tls-cert-file", certificate)?;
+        let key = read("--tls-private-key-file", key)?;
+        let key_pair = KeyPair::from_pem(pem(&chain), pem(&key))
+            .map_err(|error| LoadError::content("--tls-cert-file, --tls-private-key-file", error))?;
+        let client_certificates = match client_ca {
+            Some((_, ca)) => AskFor::Asked { ca: Some(pem(ca)) },
+            None => AskFor::NotAsked,
+        };
+        ServerTls::new(&ServerSettings { key_pair, client_certificates })
+            .map_err(|error| LoadError::content("--client-ca-file", error))
+    }
+
+    fn authn(&self, warnings: &mut Warnings) -> Result<Authn, LoadError> {
+        let static_tokens = match &self.token_auth_file {
+            None => None,
+            Some(path) => {
+                let flag = "--token-auth-file";
+                let text = read(flag, path)?.text;
+                let text =
+                    String::from_utf8(text).map_err(|_| LoadError::in_file(flag, path, "not UTF-8"))?;
+                let (tokens, suspect) =
+                    StaticTokens::parse(&text).map_err(|error| LoadError::in_file(flag, path, error))?;
+                for problem in suspect {
+                    warnings.add(flag, format!("{}: {problem}", path.display()), "repair the file");
+                }
+                Some(tokens)
+            }
+        };
+        Ok(Authn {
+            static_tokens,
+            service_accounts: self.service_accounts()?,
+            anonymous: Anonymous::new(self.anonymous_auth, []),
+        })
+    }
+
+    fn service_accounts(&self) -> Result<Option<ServiceAccounts>, LoadError> {
+        if self.service_account_key_file.is_empty() {
+            return match self.service_account_issuer.is_empty() {
+                true => Ok(None),
+                false => Err(LoadError::Missing {
+                    flag: "--service-account-key-file",
+                    why: "tokens of --service-account-issuer cannot be verified without it",
+                }),
+            };
+        }
+        if self.service_account_issuer.is_empty() {
+            return Err(LoadError::Missing {
+                flag: "--service-account-issuer",
+                why: "bound tokens name their issuer, and only named issuers are believed",
+            });
+        }
+        let mut keys = ServiceAccountKeys::default();
+        for path in &self.service_account_key_file {
+            let flag = "--service-account-key-file";
+            let pem = read(flag, path)?;
+            keys.add_pem(&pem.text).map_err(|error| LoadError::in_file(flag, path, error))?;
+        }
+        // UPSTREAM: the audiences default to the issuers (kube-apiserver 1.36)
+        let audiences =
+            if self.api_audiences.is_empty() { &self.service_account_issuer } else { &self.api_audiences };
+        Ok(Some(ServiceAccounts {
+            keys,
+            issuers: self.service_account_issuer.clone(),
+            api_audiences: audiences.clone(),
+            lookup: self.service_account_lookup,
+        }))
+    }
+
+    fn upstream(&self) -> Result<Upstream, LoadError> {
+        let flag = "--upstream-kubeconfig";
+        let why = "it names the API server behind the gate";
+        let path = required(flag, self.upstream_kubeconfig.as_deref(), why)?;
+        let access = config::kubeconfig::load(path, self.upstream_context.as_deref())
+            .map_err(|error| LoadError::content(flag, error))?;
+        Upstream::new(&access, upstream::Limits::default()).map_err(|error| LoadError::content(flag, error))
+    }
+
+    fn warn(&self, warnings: &mut Warnings, certificates: bool, authn: &Authn) {
+        if self.allow_cidr.is_empty() {
+            let where_from = if self.bind_address.is_unspecified() { " on every interface" } else { "" };
+            warnings.add(
+                "--allow-cidr",
+                format!("every address may connect{where_from}"),
+                "name the networks that may, such as `--allow-cidr 10.0.0.0/8`",
+            );
+        }
+        if self.anonymous_auth {
+            warnings.add(
+                "--anonymous-auth",
+                "requests without a credential are let in as `system:anonymous`",
+                "leave the flag out unless a client needs it",
+            );
+        } else if !certificates && authn.static_tokens.is_none() && authn.service_accounts.is_none() {
+            warnings.add(
+                "--client-ca-file",
+                "no credential of any kind is accepted, so every request is answered 401",
+                "give `--client-ca-file`, `--service-account-key-file` or `--token-auth-file`",
+            );
+        }
+        if authn.service_accounts.is_some() && !self.service_account_lookup {
+            warnings.add(
+                "--service-account-lookup",
+                "tokens of service accounts and secrets that were deleted stay good",
+                "leave the flag at its default, `true`",
+            );
+        }
+        if authn.static_tokens.is_some() {
+            warnings.add(
+                "--token-auth-file",
+                "static tokens never run out",
+                "use client certificates or service-account tokens for people and programs that last",
+            );
+        }
+        if self.audit_log_path.is_none() {
+            warnings.add("--audit-log-path", "nothing that happens goes on record", "name a file, or `-`");
+        }
+        for (flag, limit) in [
+            ("--max-requests-inflight", self.max_requests_inflight),
+            ("--max-mutating-requests-inflight", self.max_mutating_requests_inflight),
+        ] {
+            if limit == 0 {
+                warnings.add(flag, "any number of requests may run at once", "leave the flag at its default");
+            }
+        }
+    }
+
+    fn layers(&self, authority: Option<&ClientCa>, authn: &Authn, rbac: Option<usize>) -> LayerStates {
+        let network = match self.allow_cidr.as_slice() {
+            [] => (State::Off, "no --allow-cidr: every address may connect".to_owned()),
+            networks => (State::On, format!("only {} may connect", networks.join(", "))),
+        };
+        let mut kinds: Vec<String> = Vec::new();
+        kinds.extend(
+            authority.map(|ca| format!("client certificates of {} authorities", ca.certificates().len())),
+        );
+        kinds.extend(
+            authn
+                .service_accounts
+                .as_ref()
+                .map(|accounts| format!("service-account tokens of {}", accounts.issuers.join(", "))),
+        );
+        kinds.extend(authn.static_tokens.as_ref().map(|_| "static tokens".to_owned()));
+        let anonymous =
+            if self.anonymous_auth { "anonymous requests let in" } else { "anonymous requests refused" };
+        kinds.push(anonymous.to_owned());
+        let authentication = match (authority, &authn.service_accounts, &authn.static_tokens) {
+            (None, None, None) if self.anonymous_auth => State::Off,
+            _ => State::On,
+        };
+        let authorization = match rbac {
+            Some(count) => format!("RBAC, {count} objects of --rbac-from"),
+            None => "RBAC, objects watched upstream".to_owned(),
+        };
+        let limit = |limit: u32| if limit == 0 { "any number of".to_owned() } else { limit.to_string() };
+        let admission = match (self.max_requests_inflight, self.max_mutating_requests_inflight) {
+            (0, 0) => (State::Off, "no limit on running requests".to_owned()),
+            (reading, writing) => (
+                State::On,
+                format!("{} reading and {} mutating requests at once", limit(reading), limit(writing)),
+            ),
+        };
+        let audit = match &self.audit_log_path {
+            None => (State::Off, "no --audit-log-path: nothing goes on record".to_owned()),
+            Some(path) => (
+                State::On,
+                format!("every request at Metadata to {}, {}", path.display(), self.audit_log_mode.as_str()),
+            ),
+        };
+        LayerStates {
+            network,
+            tls: (State::On, "TLS 1.2 and 1.3".to_owned()),
+            authentication: (authentication, kinds.join("; ")),
+            authorization: (State::On, authorization),
+            admission,
+            audit,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Warnings(Vec<Warning>);
+
+impl Warnings {
+    fn add(&mut self, flag: &'static str, message: impl Into<String>, way_out: &str) {
+        self.0.push(Warning { flag, message: message.into(), way_out: way_out.to_owned() });
+    }
+}
+
+fn required<'a>(
+    flag: &'static str,
+    path: Option<&'a Path>,
+    why: &'static str,
+) -> Result<&'a Path, LoadError> {
+    path.ok_or(LoadError::Missing { flag, why })
+}
+
+fn read(flag: &'static str, path: &Path) -> Result<PemText, LoadError> {
+    PemText::read(path).map_err(|error| LoadError::Read { flag, path: error.path, source: error.source })
+}
+
+fn pem(text: &PemText) -> Pem<'_> {
+    Pem::new(&text.origin, &text.text)
 }

@@ -1,0 +1,103 @@
+//! The body of an answer, which keeps its request's books open until its last byte.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use upstream::PooledBody;
+
+use crate::{connection::OpenedStream, exchange::Exchange};
+
+/// What is sent to a client. Nothing is gathered: a frame goes on as it comes.
+pub(crate) struct Body {
+    content: Content,
+    exchange: Option<Box<Exchange>>,
+    /// HTTP/2: the stream that it is sent on.
+    stream: Option<OpenedStream>,
+}
+
+enum Content {
+    Nothing,
+    Own(Bytes),
+    Pooled(PooledBody<Incoming>),
+    Direct(Incoming),
+}
+
+impl Body {
+    /// The gate's own words.
+    pub(crate) fn own(text: Bytes, exchange: Option<Box<Exchange>>) -> Self {
+        let content = if text.is_empty() { Content::Nothing } else { Content::Own(text) };
+        Self { content, exchange, stream: None }
+    }
+
+    /// The upstream's, on a connection that is used again.
+    pub(crate) fn pooled(body: PooledBody<Incoming>, exchange: Box<Exchange>) -> Self {
+        Self { content: Content::Pooled(body), exchange: Some(exchange), stream: None }
+    }
+
+    /// The upstream's, on a connection that ends with it.
+    pub(crate) fn direct(body: Incoming, exchange: Box<Exchange>) -> Self {
+        Self { content: Content::Direct(body), exchange: Some(exchange), stream: None }
+    }
+
+    /// The same, on this stream.
+    pub(crate) fn with(mut self, stream: OpenedStream) -> Self {
+        self.stream = Some(stream);
+        self
+    }
+
+    /// None; whoever holds the exchange closes its books.
+    pub(crate) fn none() -> Self {
+        Self { content: Content::Nothing, exchange: None, stream: None }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut self.content {
+            Content::Nothing => Poll::Ready(None),
+            Content::Own(text) => {
+                let text = std::mem::take(text);
+                self.content = Content::Nothing;
+                Poll::Ready(Some(Ok(Frame::data(text))))
+            }
+            Content::Pooled(body) => Pin::new(body).poll_frame(cx),
+            Content::Direct(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Nothing => true,
+            Content::Own(_) => false,
+            Content::Pooled(body) => body.is_end_stream(),
+            Content::Direct(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Nothing => SizeHint::with_exact(0),
+            Content::Own(text) => SizeHint::with_exact(text.len() as u64),
+            Content::Pooled(body) => body.size_hint(),
+            Content::Direct(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        // Named so that nobody takes the fields for unused: their end is the end of the request.
+        drop((self.exchange.take(), self.stream.take()));
+    }
+}

@@ -1,0 +1,178 @@
+//! One client's connection, from accept to its end.
+
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use ::tls::{Alpn, ServerStream};
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use telemetry::Protocol;
+use tokio::{
+    net::TcpStream,
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    body::Body,
+    http1::{HeadReader, Line, MAX_HEADERS},
+    pipeline,
+    stages::{network, tls, tls::Secured},
+    worker::{Phase, Worker},
+};
+
+/// Serves one connection. Nothing is read from a peer that layer 1 refuses.
+pub(crate) async fn serve(worker: Arc<Worker>, tcp: TcpStream, peer: SocketAddr) {
+    let Some(admitted) = network::admit(&worker, peer) else { return };
+    // Answers are whole writes already; waiting to fill packets would only delay watch events.
+    if tcp.set_nodelay(true).is_err() {
+        return;
+    }
+    let Some((secured, stream)) = tls::secure(&worker, admitted, tcp).await else { return };
+    match secured.protocol() {
+        Alpn::Http1 => serve_http1(worker, secured, stream).await,
+        Alpn::Http2 => serve_http2(worker, secured, stream).await,
+    }
+}
+
+async fn serve_http1(worker: Arc<Worker>, secured: Secured, stream: ServerStream<TcpStream>) {
+    let _open = worker.metrics.connection(Protocol::H1);
+    let phase = worker.gate.phase.subscribe();
+    let limits = worker.gate.bounds.http1;
+    let line = Arc::new(Line::default());
+    let io = TokioIo::new(HeadReader::new(stream, Arc::clone(&line), limits));
+    let secured = Arc::new(secured);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answered =
+            pipeline::answer(Arc::clone(&worker), Arc::clone(&secured), Some(Arc::clone(&line)), request);
+        async move { Ok::<Response<Body>, Infallible>(answered.await) }
+    });
+    let mut connection = pin!(
+        http1::Builder::new()
+            // As Go writes them.
+            .title_case_headers(true)
+            // The reader has its own limits on time, and the same one on headers.
+            .header_read_timeout(None)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(limits.head_bytes + 16 * 1024)
+            .serve_connection(io, service)
+            .with_upgrades()
+    );
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        () = draining(phase) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "an HTTP/1.1 connection broke off");
+    }
+}
+
+async fn serve_http2(worker: Arc<Worker>, secured: Secured, stream: ServerStream<TcpStream>) {
+    let _open = worker.metrics.connection(Protocol::H2);
+    let phase = worker.gate.phase.subscribe();
+    let bounds = worker.gate.bounds;
+    let use_of = Arc::new(Use::default());
+    let secured = Arc::new(secured);
+    let service = service_fn({
+        let use_of = Arc::clone(&use_of);
+        move |request: Request<Incoming>| {
+            let stream = Use::begin(&use_of);
+            let answered = pipeline::answer(Arc::clone(&worker), Arc::clone(&secured), None, request);
+            async move {
+                let answer = answered.await;
+                Ok::<_, Infallible>(answer.map(|body| body.with(stream)))
+            }
+        }
+    });
+    let mut connection = pin!(
+        http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(bounds.http2_streams)
+            .max_header_list_size(bounds.http2_header_bytes)
+            .max_pending_accept_reset_streams(bounds.http2_pending_resets)
+            // Finds out that a silent client's machine is gone.
+            .keep_alive_interval(KEEP_ALIVE)
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        () = use_of.ended(bounds.http1.idle_time) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+        () = draining(phase) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "an HTTP/2 connection broke off");
+    }
+}
+
+// UPSTREAM: a ping after 30 s of silence (kube-apiserver 1.36)
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// Ends when the gate begins to drain.
+async fn draining(mut phase: watch::Receiver<Phase>) {
+    // An error means that the gate is gone, which is a reason to end too.
+    let _gone = phase.wait_for(|phase| *phase != Phase::Open).await;
+}
+
+/// How much an HTTP/2 connection is used: one without streams is closed after a while.
+#[derive(Default)]
+pub(crate) struct Use(Mutex<Streams>);
+
+struct Streams {
+    open: usize,
+    quiet_since: Instant,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self { open: 0, quiet_since: Instant::now() }
+    }
+}
+
+/// One stream, open until it is dropped.
+pub(crate) struct OpenedStream(Arc<Use>);
+
+impl Use {
+    fn begin(this: &Arc<Self>) -> OpenedStream {
+        this.0.lock().open += 1;
+        OpenedStream(Arc::clone(this))
+    }
+
+    /// Ends when there has been no stream for `idle`.
+    async fn ended(&self, idle: Duration) {
+        loop {
+            let until = {
+                let streams = self.0.lock();
+                let since = if streams.open > 0 { Instant::now() } else { streams.quiet_since };
+                since + idle
+            };
+            if until <= Instant::now() {
+                return;
+            }
+            sleep_until(until).await;
+        }
+    }
+}
+
+impl Drop for OpenedStream {
+    fn drop(&mut self) {
+        let mut streams = self.0.0.lock();
+        streams.open -= 1;
+        streams.quiet_since = Instant::now();
+    }
+}

@@ -1,0 +1,45 @@
+//! The gate's own paths: one closed list.
+//!
+//! On the admin address all of them are served. On the main port, behind layers 1 to 6, those that
+//! a cluster has too are served only where told so (the lab); otherwise they are the cluster's.
+
+/// What the gate can say about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OwnPath {
+    Metrics,
+    Health,
+    Live,
+    Ready,
+    Status,
+}
+
+impl OwnPath {
+    /// Every path, and what stands there.
+    const ALL: [(&str, Self); 5] = [
+        ("/metrics", Self::Metrics),
+        ("/healthz", Self::Health),
+        ("/livez", Self::Live),
+        ("/readyz", Self::Ready),
+        ("/status", Self::Status),
+    ];
+
+    /// What stands at this path of the admin address.
+    pub(crate) fn on_admin(path: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(own, _)| *own == path).map(|(_, what)| *what)
+    }
+}
+
+/// Which of them the main port serves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnPaths {
+    /// `/metrics` and health are the gate's.
+    pub(crate) on_main: bool,
+}
+
+impl OwnPaths {
+    /// What the gate itself has to say at this decoded path of the main port.
+    pub(crate) fn on_main(self, path: &str) -> Option<OwnPath> {
+        let own = OwnPath::on_admin(path).filter(|_| self.on_main)?;
+        (own != OwnPath::Status).then_some(own)
+    }
+}

@@ -1,0 +1,102 @@
+//! The way of a request, from its head to the last byte of its answer, in one straight line.
+//!
+//! ```text
+//! accept ─► network ─► tls ─► request ─► authn ─► audit ─► standing ─► impersonation ─► flow ─► authz ─► admission ─► upstream
+//! ```
+//!
+//! The order is kube-apiserver's, with ours set in. It cannot be changed without changing the
+//! permits of `stages/`: each call below needs what the one before it returned.
+
+use std::sync::Arc;
+
+use http::Response;
+use hyper::body::Incoming;
+use types::{Layer, Timestamp};
+
+use crate::{
+    answer::{self, AUDIT_ID, Answer, Manner},
+    audit_id,
+    body::Body,
+    exchange::Exchange,
+    http1::Line,
+    own_words,
+    stages::{
+        Noted, Refused,
+        admission::{self, Accepted},
+        audit, authn, authz, flow, impersonation,
+        request::{self, Arrival, Read, Request},
+        standing,
+        tls::Secured,
+        upstream::{self, Unanswered},
+    },
+    worker::Worker,
+};
+
+/// Answers one request of a connection. Layers 1 and 2 have let the connection pass.
+pub(crate) async fn answer(
+    worker: Arc<Worker>,
+    secured: Arc<Secured>,
+    line: Option<Arc<Line>>,
+    request: http::Request<Incoming>,
+) -> Response<Body> {
+    let head = line.as_ref().and_then(|line| line.take_head());
+    let audit_id = audit_id::of(request.headers().get(AUDIT_ID));
+    let mut exchange = Box::new(Exchange::new(&worker, line, Timestamp::now(), audit_id));
+    let (read, mut request) = match request::read(&secured, Arrival { request, head }).noted(&mut exchange) {
+        Ok(read) => read,
+        Err(refused) => return say(&refused.answer, &Manner::default(), exchange),
+    };
+    match decide(&worker, &secured, read, &mut request, &mut exchange).await {
+        Ok(accepted) => {
+            if let Some(own) = worker.gate.own_paths.on_main(request.info.path()) {
+                return say(&own_words::say(&worker.gate, own), &request.manner(), exchange);
+            }
+            match upstream::forward(&worker, accepted, &secured, request, exchange).await {
+                Ok(response) => response,
+                Err(unanswered) => {
+                    let Unanswered { refused, manner, exchange } = *unanswered;
+                    exchange.note(&refused.verdict);
+                    say(&refused.answer, &manner, exchange)
+                }
+            }
+        }
+        Err(refused) => {
+            if refused.verdict.layer == Layer::Authentication {
+                audit::failed_authentication(&worker, &secured, &request, &mut exchange);
+            }
+            // Whether the record could be kept does not change a refusal.
+            let _refused_anyway = exchange.recorded().await;
+            say(&refused.answer, &request.manner(), exchange)
+        }
+    }
+}
+
+/// Layers 3 to 6, in kube-apiserver's order.
+async fn decide(
+    worker: &Worker,
+    secured: &Secured,
+    read: Read<'_>,
+    request: &mut Request,
+    exchange: &mut Exchange,
+) -> Result<Accepted, Box<Refused>> {
+    let known = authn::identify(worker, read, request, exchange).await.noted(exchange)?;
+    let begun = audit::begin(worker, known, secured, request, exchange).noted(exchange)?;
+    let standing = standing::check(worker, begun, request).noted(exchange)?;
+    let acting = impersonation::decide(worker, standing, request).noted(exchange)?;
+    let seated = flow::take_seat(worker, acting, request, exchange).noted(exchange)?;
+    let permitted = authz::decide(worker, seated, request, exchange).noted(exchange)?;
+    let accepted = admission::admit(permitted).noted(exchange)?;
+    audit::recorded(exchange, accepted).await.noted(exchange)
+}
+
+/// The gate's own words.
+fn say(answer: &Answer, manner: &Manner, mut exchange: Box<Exchange>) -> Response<Body> {
+    let (mut parts, text) = answer::write(answer, manner, &exchange.audit_id).into_parts();
+    exchange.warn(&mut parts.headers);
+    exchange.refused(
+        parts.status.as_u16(),
+        answer.status().filter(|_| manner.acceptable().is_some()),
+        manner.long_running,
+    );
+    Response::from_parts(parts, Body::own(text, Some(exchange)))
+}

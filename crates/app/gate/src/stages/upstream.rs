@@ -1,0 +1,194 @@
+//! Did the API server answer?
+
+use std::sync::Arc;
+
+use ::request::RequestInfo;
+use ::upstream::SendError;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri, header, uri::PathAndQuery};
+use hyper::body::Incoming;
+use telemetry::{DryRun, RequestLabels, Series, Stream, UpstreamFailure};
+use types::{Layer, Reason, Status, StatusReason, User};
+
+use super::{Refused, admission::Accepted, refuse, request::Request, tls::Secured, upgrade};
+use crate::{
+    answer::{AUDIT_ID, Answer, Manner},
+    body::Body,
+    exchange::Exchange,
+    worker::Worker,
+};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// What else the API server, or somebody between, may take for the client's address.
+static ADDRESS_HEADERS: [HeaderName; 2] = [HeaderName::from_static("x-real-ip"), header::FORWARDED];
+
+/// A request that came to no answer of the upstream's: the gate answers itself.
+pub(crate) struct Unanswered {
+    pub(crate) refused: Box<Refused>,
+    pub(crate) manner: Manner,
+    pub(crate) exchange: Box<Exchange>,
+}
+
+/// Sends the request on and streams the answer back.
+pub(crate) async fn forward(
+    worker: &Arc<Worker>,
+    accepted: Accepted,
+    secured: &Secured,
+    request: Request,
+    mut exchange: Box<Exchange>,
+) -> Result<Response<Body>, Box<Unanswered>> {
+    let user = accepted.into_user();
+    let manner = request.manner();
+    let identity = match worker.identity(&user) {
+        Ok(identity) => identity,
+        // Fail closed: upstream would take it for somebody else's request.
+        Err(error) => {
+            let answer = Answer::internal_error("the user cannot be told to the API server in full");
+            let refused = refuse(Layer::Upstream, Reason::UpstreamFailed, error.to_string(), answer);
+            return Err(Box::new(Unanswered { refused, manner, exchange }));
+        }
+    };
+    if request.upgrade().is_some() {
+        return upgrade::forward(worker, &user, &identity, secured, request, exchange).await;
+    }
+    let (outgoing, labels) = outgoing(request, secured, &exchange);
+    let sent = worker.pool.forward(&identity, outgoing);
+    let received = if manner.long_running {
+        sent.await
+    } else {
+        match tokio::time::timeout(worker.gate.bounds.response_head, sent).await {
+            Ok(received) => received,
+            Err(_) => {
+                let refused = timed_out(worker);
+                return Err(Box::new(Unanswered { refused, manner, exchange }));
+            }
+        }
+    };
+    match received {
+        Ok(response) => {
+            let (mut parts, body) = response.into_parts();
+            let code = parts.status.as_u16();
+            let stream = manner.long_running.then(|| {
+                worker.metrics.stream(if labels.info.verb() == "watch" {
+                    Stream::Watch
+                } else {
+                    Stream::Response
+                })
+            });
+            exchange.answered(code, labels.series(worker, &user, code), stream);
+            end_of_hop(&mut parts.headers);
+            exchange.mark(&mut parts.headers);
+            if manner.last_on_connection {
+                parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(Response::from_parts(parts, Body::pooled(body, exchange)))
+        }
+        Err(error) => {
+            let refused = failed(worker, &error);
+            Err(Box::new(Unanswered { refused, manner, exchange }))
+        }
+    }
+}
+
+/// The request as it goes upstream, but for identity and credential, which the pool sets; and what
+/// is still needed of it here.
+pub(super) fn outgoing(
+    request: Request,
+    secured: &Secured,
+    exchange: &Exchange,
+) -> (http::Request<Incoming>, Labels) {
+    let target = request.target().clone();
+    let Request { method, mut headers, body, info, .. } = request;
+    let is_patch = method == Method::PATCH;
+    let content_type = is_patch.then(|| headers.get(header::CONTENT_TYPE).cloned()).flatten();
+    for name in &ADDRESS_HEADERS {
+        headers.remove(name);
+    }
+    // The gate has answered it already, when it began to read the body.
+    headers.remove(header::EXPECT);
+    let address = secured.peer().ip().to_canonical().to_string();
+    if let Ok(address) = HeaderValue::try_from(address) {
+        headers.insert(X_FORWARDED_FOR, address);
+    }
+    headers.insert(AUDIT_ID, exchange.audit_id.clone());
+    let mut outgoing = http::Request::new(body);
+    *outgoing.method_mut() = method.clone();
+    *outgoing.uri_mut() = Uri::from(target.clone());
+    *outgoing.headers_mut() = headers;
+    (outgoing, Labels { method, info, target, content_type })
+}
+
+/// What decides where a request counts, once the rest of it has gone upstream.
+pub(super) struct Labels {
+    method: Method,
+    pub(super) info: RequestInfo,
+    target: PathAndQuery,
+    content_type: Option<HeaderValue>,
+}
+
+impl Labels {
+    pub(super) fn series(&self, worker: &Worker, user: &User, code: u16) -> Series {
+        series(worker, &self.method, &self.info, &self.target, self.content_type.as_ref(), user, code)
+    }
+}
+
+/// Where a request counts.
+pub(super) fn series(
+    worker: &Worker,
+    method: &Method,
+    info: &RequestInfo,
+    target: &PathAndQuery,
+    content_type: Option<&HeaderValue>,
+    user: &User,
+    code: u16,
+) -> Series {
+    let attributes = info.attributes(user);
+    let labels = RequestLabels {
+        method: method.as_str(),
+        attributes: &attributes,
+        content_type: content_type.and_then(|value| value.to_str().ok()).unwrap_or_default(),
+        dry_run: DryRun::of(target.query().unwrap_or_default()),
+    };
+    worker.metrics.series(&labels, code)
+}
+
+/// The answer to a request whose way upstream failed.
+pub(super) fn failed(worker: &Worker, error: &SendError) -> Box<Refused> {
+    tracing::warn!(%error, "a request could not be forwarded");
+    let (how, answer) = match error {
+        SendError::Connect { .. } => (UpstreamFailure::Connect, Answer::upstream_unavailable()),
+        SendError::ConnectTimeout { .. } => (UpstreamFailure::Timeout, Answer::upstream_unavailable()),
+        SendError::Handshake { .. } => (UpstreamFailure::Tls, Answer::upstream_unavailable()),
+        SendError::Broken(_) => (UpstreamFailure::Broken, Answer::upstream_broke_off()),
+    };
+    worker.metrics.upstream_failed(how);
+    refuse(Layer::Upstream, Reason::UpstreamFailed, error.to_string(), answer)
+}
+
+fn timed_out(worker: &Worker) -> Box<Refused> {
+    worker.metrics.upstream_failed(UpstreamFailure::Timeout);
+    let message = "Timeout: the API server behind the gate did not answer in time";
+    let answer = Answer::Status(Status::failure(504, StatusReason::Timeout, message));
+    refuse(Layer::Upstream, Reason::UpstreamFailed, "no response head in time", answer)
+}
+
+/// Takes away what was meant for the connection to the upstream only.
+pub(super) fn end_of_hop(headers: &mut HeaderMap) {
+    static HOP_BY_HOP: [HeaderName; 7] = [
+        header::CONNECTION,
+        HeaderName::from_static("keep-alive"),
+        HeaderName::from_static("proxy-connection"),
+        header::PROXY_AUTHENTICATE,
+        header::TE,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ];
+    let nominated: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .collect();
+    for name in nominated.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}

@@ -1,0 +1,153 @@
+//! What one worker thread has of its own, and what all of them share.
+
+use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
+
+use admission::MaxInFlight;
+use audit::Policy;
+use authn::Authn;
+use authz::Authz;
+use hyper::body::Incoming;
+use network::AllowList;
+use parking_lot::Mutex;
+use sinks::log::LogSink;
+use tls::ServerTls;
+use tokio::sync::{mpsc, watch};
+use types::User;
+use upstream::{CannotExpress, Identity, IdentityHeaders, Pool, Upstream};
+
+use crate::{
+    certificate::ClientCertificates, http1, own_paths::OwnPaths, rbac::RbacSource, status::Layers,
+    tokens::RecentTokens,
+};
+
+/// Bounds on what a client may use up before anybody knows who it is, and on waiting for upstream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) handshake: Duration,
+    pub(crate) http1: http1::Limits,
+    /// Decoded bytes of one HTTP/2 header list.
+    pub(crate) http2_header_bytes: u32,
+    // UPSTREAM: 100 streams a connection for clients that are not known yet (kube-apiserver 1.36)
+    pub(crate) http2_streams: u32,
+    /// Streams that a client may open and reset before they are even looked at.
+    pub(crate) http2_pending_resets: usize,
+    /// How long the head of a response may take, of requests that are not long-running.
+    // UPSTREAM: such a request ends after 60 s there (kube-apiserver 1.36); the gate leaves it the
+    // time to say so itself
+    pub(crate) response_head: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(10),
+            http1: http1::Limits {
+                head_bytes: 64 * 1024,
+                // UPSTREAM: 32 s for a head, 90 s between requests (kube-apiserver 1.36)
+                head_time: Duration::from_secs(32),
+                idle_time: Duration::from_secs(90),
+            },
+            http2_header_bytes: 64 * 1024,
+            http2_streams: 100,
+            http2_pending_resets: 20,
+            response_head: Duration::from_secs(70),
+        }
+    }
+}
+
+/// How far the gate is on its way to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Serving.
+    Open,
+    /// No new connections; what runs may end.
+    Draining,
+}
+
+/// What all workers share. Nothing in it changes but behind its own handle.
+pub(crate) struct Gate {
+    pub(crate) network: AllowList,
+    pub(crate) tls: ServerTls,
+    pub(crate) certificates: ClientCertificates,
+    pub(crate) authn: Authn,
+    pub(crate) remote: remote::Remote,
+    pub(crate) authz: Authz,
+    pub(crate) rbac: RbacSource,
+    pub(crate) in_flight: MaxInFlight,
+    pub(crate) audit: Option<Auditor>,
+    pub(crate) metrics: telemetry::Metrics,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) identity_headers: IdentityHeaders,
+    pub(crate) own_paths: OwnPaths,
+    pub(crate) bounds: Bounds,
+    pub(crate) layers: Layers,
+    pub(crate) phase: watch::Sender<Phase>,
+}
+
+impl Gate {
+    /// Why the gate should not be sent requests now, if it should not.
+    pub(crate) fn not_ready(&self) -> Option<String> {
+        if *self.phase.borrow() != Phase::Open {
+            return Some("the gate is shutting down".to_owned());
+        }
+        self.rbac.not_known()
+    }
+}
+
+/// Layer 6: what goes on record, and where.
+pub(crate) struct Auditor {
+    pub(crate) policy: Policy,
+    pub(crate) sink: LogSink,
+}
+
+/// One worker: a thread, a runtime, a pool of upstream connections, a shard of the metrics.
+pub(crate) struct Worker {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) pool: Pool<Incoming>,
+    pub(crate) metrics: telemetry::Worker,
+    /// Tokens that were good a moment ago; belongs to the gate's `authn`.
+    pub(crate) tokens: RecentTokens,
+    identities: Mutex<Identities>,
+    /// Closed when the last connection, request and tunnel of the worker is gone.
+    _alive: mpsc::Sender<Infallible>,
+}
+
+impl Worker {
+    /// A worker, and what ends when everything that it serves has ended.
+    pub(crate) fn new(gate: Arc<Gate>) -> (Self, mpsc::Receiver<Infallible>) {
+        let (alive, ended) = mpsc::channel(1);
+        let worker = Self {
+            pool: Pool::new(Arc::clone(&gate.upstream), gate.identity_headers.clone()),
+            metrics: gate.metrics.worker(),
+            tokens: RecentTokens::new(),
+            identities: Mutex::default(),
+            gate,
+            _alive: alive,
+        };
+        (worker, ended)
+    }
+
+    /// How `user` is told to the upstream. Worked out once for a certificate's connection or a
+    /// remembered token, not for each of its requests.
+    pub(crate) fn identity(&self, user: &Arc<User>) -> Result<Arc<Identity>, CannotExpress> {
+        let mut identities = self.identities.lock();
+        let key = Arc::as_ptr(user) as usize;
+        if let Some((_, identity)) = identities.0.get(&key) {
+            return Ok(Arc::clone(identity));
+        }
+        let identity = Arc::new(Identity::new(user)?);
+        if identities.0.len() >= Identities::MOST {
+            identities.0.clear();
+        }
+        identities.0.insert(key, (Arc::clone(user), Arc::clone(&identity)));
+        Ok(identity)
+    }
+}
+
+/// By the address of the user, which cannot be used again as long as the entry holds on to it.
+#[derive(Default)]
+struct Identities(HashMap<usize, (Arc<User>, Arc<Identity>)>);
+
+impl Identities {
+    const MOST: usize = 1024;
+}
