@@ -10,7 +10,7 @@ use base64::{
 use http::{HeaderMap, HeaderValue, header};
 use types::Step;
 
-use crate::{AuthnFailure, Consumed, Remarks, TokenAnswer, token::TokenUser};
+use crate::{AuthnFailure, Consumed, Remarks, TokenAnswer, TokenUser, Unauthorized};
 
 /// `base64.RawURLEncoding` of Go: no padding, and the unused bits of the last character may be set.
 pub(crate) const BASE64_URL: GeneralPurpose = GeneralPurpose::new(
@@ -28,50 +28,50 @@ pub(crate) const INVALID_TOKEN: &str = "invalid bearer token";
 
 /// Tries the tokens that `headers` show, each with `judge`: first the one of the first
 /// `Authorization` header, then, of a WebSocket request, the one among the subprotocols. The first
-/// that is accepted wins; what is wrong with the others is added to `failures`.
+/// that is accepted wins; what is to be said of the others is added to `refused`.
 // UPSTREAM: a bad token in one place does not spoil a good one in the other (kube-apiserver 1.36)
 pub fn authenticate(
     headers: &HeaderMap,
-    failures: &mut Vec<AuthnFailure>,
-    remarks: &mut Remarks,
+    refused: &mut Unauthorized,
     mut judge: impl FnMut(&str) -> Step<TokenAnswer>,
 ) -> Step<Option<(Arc<TokenUser>, Consumed)>> {
-    let mut attempt =
-        |token: &str, remarks: &mut Remarks, failures: &mut Vec<AuthnFailure>| match judge(token) {
-            Step::Ask(question) => Step::Ask(question),
-            Step::Done(TokenAnswer::Accepted(user)) => Step::Done(Some(user)),
-            Step::Done(TokenAnswer::NoOpinion) => {
-                failures.push(AuthnFailure::bad(INVALID_TOKEN));
-                Step::Done(None)
-            }
-            Step::Done(TokenAnswer::Refused(reasons, said)) => {
-                failures.extend(reasons);
-                remarks.append(&said);
-                Step::Done(None)
-            }
-        };
-    if let Some(token) = authorization_token(headers, remarks) {
-        match str::from_utf8(token) {
-            Ok(token) => match attempt(token, remarks, failures) {
-                Step::Ask(question) => return Step::Ask(question),
-                Step::Done(Some(user)) => return Step::Done(Some((user, Consumed::Authorization))),
-                Step::Done(None) => {}
-            },
-            // No token that we could accept is anything but UTF-8.
-            Err(_) => failures.push(AuthnFailure::bad(INVALID_TOKEN)),
+    if let Some(token) = authorization_token(headers, &mut refused.remarks) {
+        match attempt(token, refused, &mut judge) {
+            Step::Ask(question) => return Step::Ask(question),
+            Step::Done(Some(user)) => return Step::Done(Some((user, Consumed::Authorization))),
+            Step::Done(None) => {}
         }
     }
     match protocol_token(headers) {
         Ok(None) => Step::Done(None),
-        Ok(Some((token, rest))) => match attempt(&token, remarks, failures) {
+        Ok(Some((token, rest))) => match attempt(&token, refused, &mut judge) {
             Step::Ask(question) => Step::Ask(question),
             Step::Done(user) => Step::Done(user.map(|user| (user, Consumed::WebSocketProtocol(rest)))),
         },
         Err(failure) => {
-            failures.push(failure);
+            refused.failures.push(failure);
             Step::Done(None)
         }
     }
+}
+
+/// Tries one token.
+fn attempt(
+    token: &[u8],
+    refused: &mut Unauthorized,
+    mut judge: impl FnMut(&str) -> Step<TokenAnswer>,
+) -> Step<Option<Arc<TokenUser>>> {
+    // No token that anybody could accept is anything but UTF-8.
+    match str::from_utf8(token).map_or(Step::Done(TokenAnswer::NoOpinion), &mut judge) {
+        Step::Ask(question) => return Step::Ask(question),
+        Step::Done(TokenAnswer::Accepted(user)) => return Step::Done(Some(user)),
+        Step::Done(TokenAnswer::NoOpinion) => refused.failures.push(AuthnFailure::bad(INVALID_TOKEN)),
+        Step::Done(TokenAnswer::Refused(reasons, said)) => {
+            refused.failures.extend(reasons);
+            refused.remarks.append(&said);
+        }
+    }
+    Step::Done(None)
 }
 
 /// The token of the first `Authorization` header. What follows a second space is not part of it.
@@ -93,11 +93,11 @@ fn authorization_token<'h>(headers: &'h HeaderMap, remarks: &mut Remarks) -> Opt
 /// The token among the WebSocket subprotocols, and the header value that is left without it.
 // UPSTREAM: there must be another subprotocol, for the server has to answer with one; an empty one
 // counts (kube-apiserver 1.36)
-fn protocol_token(headers: &HeaderMap) -> Result<Option<(String, HeaderValue)>, AuthnFailure> {
+fn protocol_token(headers: &HeaderMap) -> Result<Option<(Vec<u8>, HeaderValue)>, AuthnFailure> {
     if !is_websocket(headers) {
         return Ok(None);
     }
-    let mut token: Option<String> = None;
+    let mut token: Option<Vec<u8>> = None;
     let mut others: Vec<&[u8]> = Vec::new();
     let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
     for protocol in values.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(trim) {
@@ -111,10 +111,10 @@ fn protocol_token(headers: &HeaderMap) -> Result<Option<(String, HeaderValue)>, 
         let decoded = BASE64_URL
             .decode(encoded)
             .map_err(|_| AuthnFailure::bad("invalid base64.bearer.authorization token encoding"))?;
-        token = Some(
-            String::from_utf8(decoded)
-                .map_err(|_| AuthnFailure::bad("invalid base64.bearer.authorization token"))?,
-        );
+        if str::from_utf8(&decoded).is_err() {
+            return Err(AuthnFailure::bad("invalid base64.bearer.authorization token"));
+        }
+        token = Some(decoded);
     }
     let Some(token) = token.filter(|token| !token.is_empty()) else {
         return Ok(None);

@@ -65,8 +65,7 @@ impl Authn {
             Some(Attempt::NoOpinion) | None => {}
         }
         let memory = credentials.memory;
-        let Unauthorized { failures, remarks } = &mut refused;
-        let token = bearer::authenticate(credentials.headers, failures, remarks, |token| {
+        let token = bearer::authenticate(credentials.headers, &mut refused, |token| {
             if let Some(user) = memory.recall(token, now).filter(|user| user.identity.is_valid_at(now)) {
                 return Step::Done(TokenAnswer::Accepted(user));
             }
@@ -83,6 +82,7 @@ impl Authn {
         match token {
             Step::Ask(question) => return Step::Ask(question),
             Step::Done(Some((user, consumed))) => {
+                note_failures(trace, Decision::NoOpinion, &refused);
                 note(trace, Decision::Allow, Reason::Passed, || {
                     format!("the bearer token is that of `{}`", user.identity.user.name).into()
                 });
@@ -92,11 +92,7 @@ impl Authn {
             }
             Step::Done(None) => {}
         }
-        for failure in &refused.failures {
-            let reason =
-                if failure.unanswered { Reason::CannotJudgeCredential } else { Reason::BadCredential };
-            note(trace, Decision::Deny, reason, || failure.message.clone());
-        }
+        note_failures(trace, Decision::Deny, &refused);
         if refused.failures.is_empty() {
             if self.anonymous.allows(credentials.path) {
                 note(trace, Decision::Allow, Reason::Passed, || {
@@ -129,8 +125,7 @@ impl Authn {
             Ok(value) => drop(headers.insert(header::AUTHORIZATION, value)),
             Err(_) => refused.failures.push(AuthnFailure::bad(bearer::INVALID_TOKEN)),
         }
-        let Unauthorized { failures, remarks } = &mut refused;
-        let token = bearer::authenticate(&headers, failures, remarks, |token| {
+        let token = bearer::authenticate(&headers, &mut refused, |token| {
             self.judge_token(token, audiences, now, answers)
         });
         Step::Done(match token {
@@ -204,6 +199,14 @@ fn note(
 ) {
     if trace.listens() {
         trace.note(&Verdict { layer: Layer::Authentication, decision, reason, detail: detail() });
+    }
+}
+
+/// What was wrong with each credential: a denial, or one voice beside that of a better credential.
+fn note_failures(trace: &mut impl Trace, decision: Decision, refused: &Unauthorized) {
+    for failure in &refused.failures {
+        let reason = if failure.unanswered { Reason::CannotJudgeCredential } else { Reason::BadCredential };
+        note(trace, decision, reason, || failure.message.clone());
     }
 }
 

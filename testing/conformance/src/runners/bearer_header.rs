@@ -1,6 +1,6 @@
 //! `bearer_header.jsonl`: where a token may stand in a request, and what is left of its headers.
 
-use authn::{AuthnFailure, Identity, Remarks, TokenAnswer, TokenUser, bearer};
+use authn::{AuthnFailure, Identity, Remarks, TokenAnswer, TokenUser, Unauthorized, bearer};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use types::{Step, User};
@@ -58,12 +58,11 @@ pub(super) fn run(case: &Case, flip: &mut Flip) -> Outcome {
             TokenAnswer::NoOpinion
         })
     };
-    let mut failures = Vec::new();
-    let mut remarks = Remarks::default();
-    let Step::Done(outcome) = bearer::authenticate(&headers, &mut failures, &mut remarks, judge) else {
+    let mut refused = Unauthorized::default();
+    let Step::Done(outcome) = bearer::authenticate(&headers, &mut refused, judge) else {
         return Err("it asks a question".to_owned());
     };
-    let result = match (&outcome, failures.is_empty()) {
+    let result = match (&outcome, refused.failures.is_empty()) {
         (Some(_), _) => "authenticated",
         (None, false) => "error",
         (None, true) => "none",
@@ -75,7 +74,7 @@ pub(super) fn run(case: &Case, flip: &mut Flip) -> Outcome {
     let found = Expect {
         result: result.to_owned(),
         tokens_tried,
-        warnings: remarks.warnings.iter().map(ToString::to_string).collect(),
+        warnings: refused.remarks.warnings.iter().map(ToString::to_string).collect(),
         headers_after: sorted(&headers),
     };
     if found == expected { Ok(()) } else { Err(format!("found {found:?}, expected {expected:?}")) }
