@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv6Addr},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use config::{ClusterAccess, PemText};
@@ -78,7 +78,7 @@ impl Upstream {
     /// Puts the upstream's name and the gate's own credential in the place of the client's.
     pub(crate) fn address_and_authorize(&self, headers: &mut HeaderMap) {
         headers.insert(header::HOST, self.authority.clone());
-        match self.credential.authorization() {
+        match self.credential.authorization(Instant::now()) {
             Some(own) => drop(headers.insert(header::AUTHORIZATION, own)),
             None => drop(headers.remove(header::AUTHORIZATION)),
         }
@@ -98,8 +98,10 @@ impl Upstream {
         let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(failed)?;
         tcp.set_nodelay(true).map_err(failed)?;
         // A watch may be silent for hours; only this notices that the server's machine is gone.
-        let keepalive =
-            TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
+        let keepalive = TcpKeepalive::new()
+            .with_time(Duration::from_secs(30))
+            .with_interval(Duration::from_secs(10))
+            .with_retries(3);
         SockRef::from(&tcp).set_tcp_keepalive(&keepalive).map_err(failed)?;
         self.tls.connect(tcp).await.map_err(|source| SendError::Handshake { address: self.address(), source })
     }

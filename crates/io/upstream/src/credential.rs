@@ -47,14 +47,14 @@ impl Credential {
         })
     }
 
-    /// The header of a request that is sent now.
-    pub(crate) fn authorization(&self) -> Option<HeaderValue> {
+    /// The header of a request that is sent at `now`.
+    pub(crate) fn authorization(&self, now: Instant) -> Option<HeaderValue> {
         match self {
             Self::Certificate => None,
             Self::Fixed(header) => Some(header.clone()),
             Self::File { path, current } => {
                 let known = current.load();
-                if known.read.elapsed() < REREAD {
+                if now.saturating_duration_since(known.read) < REREAD {
                     return Some(known.header.clone());
                 }
                 // Blocks a worker for one small read a minute. Two workers may both read; the
@@ -66,7 +66,7 @@ impl Credential {
                         known.header.clone()
                     }
                 };
-                current.store(Arc::new(Current { header: header.clone(), read: Instant::now() }));
+                current.store(Arc::new(Current { header: header.clone(), read: now }));
                 Some(header)
             }
         }

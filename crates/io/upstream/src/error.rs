@@ -53,6 +53,15 @@ pub enum SendError {
         /// The limit.
         after: Duration,
     },
+    /// A new connection was closed before anything could be sent, as servers do that refuse the
+    /// gate's certificate.
+    #[error("{address} closed a new connection: {source}")]
+    HungUp {
+        /// `host:port`.
+        address: String,
+        /// What went wrong.
+        source: hyper::Error,
+    },
     /// The connection broke after the request, or a part of it, was sent. The server may have
     /// acted on it.
     #[error("the connection to the API server broke: {0}")]
@@ -66,6 +75,7 @@ impl SendError {
             Self::Connect { .. } => "connect",
             Self::Handshake { .. } => "handshake",
             Self::ConnectTimeout { .. } => "connect_timeout",
+            Self::HungUp { .. } => "hung_up",
             Self::Broken(_) => "broken",
         }
     }

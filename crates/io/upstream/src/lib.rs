@@ -16,3 +16,6 @@ pub use error::{SendError, UpstreamError};
 pub use identity::{CannotExpress, Identity, IdentityHeaders, Stripped};
 pub use pool::{Pool, PooledBody};
 pub use service::OwnService;
+
+#[cfg(test)]
+mod tests;

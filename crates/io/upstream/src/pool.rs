@@ -50,6 +50,14 @@ struct Idle<B> {
     since: Instant,
 }
 
+/// Why a connection gave no response.
+enum Failed<B> {
+    /// Nothing of the request was written; here it is.
+    Unsent(Box<Request<B>>, hyper::Error),
+    /// Some or all of it was.
+    Broken(hyper::Error),
+}
+
 impl<B> Clone for Pool<B> {
     fn clone(&self) -> Self {
         Self { shared: Arc::clone(&self.shared) }
@@ -91,26 +99,39 @@ where
     /// Sends a request of the gate's own, with nobody impersonated.
     pub async fn send(&self, mut req: Request<B>) -> Result<Response<PooledBody<B>>, SendError> {
         self.shared.upstream.address_and_authorize(req.headers_mut());
-        let mut sender = match self.checkout() {
-            Some(sender) => sender,
-            None => self.connect().await?,
-        };
-        loop {
-            match sender.try_send_request(req).await {
-                Ok(res) => {
-                    let lease = Lease { sender: Some(sender), pool: Arc::clone(&self.shared) };
-                    return Ok(res.map(|incoming| PooledBody::new(incoming, lease)));
-                }
+        if let Some(sender) = self.checkout() {
+            match self.send_on(sender, req).await {
+                Ok(res) => return Ok(res),
                 // The server closed an idle connection at this very moment. Not a byte was
                 // written and the request came back whole: any method may be sent again.
-                Err(mut unsent) => match unsent.take_message() {
-                    Some(whole) => {
-                        req = whole;
-                        sender = self.connect().await?;
-                    }
-                    None => return Err(SendError::Broken(unsent.into_error())),
-                },
+                Err(Failed::Unsent(whole, _)) => req = *whole,
+                Err(Failed::Broken(error)) => return Err(SendError::Broken(error)),
             }
+        }
+        // Once: a server that hangs up on new connections would be asked forever.
+        let sender = self.connect().await?;
+        self.send_on(sender, req).await.map_err(|failed| match failed {
+            Failed::Unsent(_, source) => {
+                SendError::HungUp { address: self.shared.upstream.address(), source }
+            }
+            Failed::Broken(error) => SendError::Broken(error),
+        })
+    }
+
+    async fn send_on(
+        &self,
+        mut sender: SendRequest<B>,
+        req: Request<B>,
+    ) -> Result<Response<PooledBody<B>>, Failed<B>> {
+        match sender.try_send_request(req).await {
+            Ok(res) => {
+                let lease = Lease { sender: Some(sender), pool: Arc::clone(&self.shared) };
+                Ok(res.map(|incoming| PooledBody::new(incoming, lease)))
+            }
+            Err(mut error) => Err(match error.take_message() {
+                Some(whole) => Failed::Unsent(Box::new(whole), error.into_error()),
+                None => Failed::Broken(error.into_error()),
+            }),
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use http_body::Body;
 use tower::Service;
 
@@ -14,6 +14,8 @@ use crate::{
     error::SendError,
     pool::{Pool, PooledBody},
 };
+
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("portcullis/", env!("CARGO_PKG_VERSION")));
 
 /// Sends requests with the gate's own credential and nobody impersonated: lists and watches of
 /// its own, look-ups, reviews. Never a client's request.
@@ -47,7 +49,9 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, req: Request<B>) -> Self::Future {
+    fn call(&mut self, mut req: Request<B>) -> Self::Future {
+        // So that the API server's audit log tells the gate's own requests from those it forwards.
+        req.headers_mut().entry(header::USER_AGENT).or_insert(USER_AGENT);
         let pool = self.0.clone();
         Box::pin(async move { pool.send(req).await })
     }

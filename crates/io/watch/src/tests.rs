@@ -88,7 +88,7 @@ fn start(cluster: &Arc<Cluster>) -> Running {
         move |request| cluster.answer(request)
     });
     let folder = Folder::new();
-    let file = folder.write("kubeconfig", &server.kubeconfig());
+    let file = folder.write("kubeconfig", server.kubeconfig());
     let access = config::kubeconfig::load(&file, None).unwrap();
     let upstream = Arc::new(Upstream::new(&access, Limits::default()).unwrap());
     let rbac = Rbac::default();
