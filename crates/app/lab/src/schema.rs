@@ -2,6 +2,7 @@
 
 mod decode;
 mod parse;
+mod protobuf;
 
 use std::sync::LazyLock;
 
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use decode::decode;
 pub(crate) use parse::parse;
+pub(crate) use protobuf::decode_protobuf;
 
 use crate::registry;
 
@@ -20,6 +22,10 @@ pub type Define = fn(&mut SchemaGenerator) -> Schema;
 pub(crate) fn define<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
+
+/// The type of a deletion's body.
+pub(crate) const DELETE_OPTIONS: Define =
+    define::<k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions>;
 
 /// Where OpenAPI v3 keeps definitions.
 const PREFIX: &str = "#/components/schemas/";
@@ -33,6 +39,7 @@ pub(crate) static DEFINITIONS: LazyLock<Map<String, Value>> = LazyLock::new(|| {
             schema(&mut generator);
         }
     }
+    DELETE_OPTIONS(&mut generator);
     generator.take_definitions(true)
 });
 

@@ -10,7 +10,7 @@ use super::{
     define,
     rules::{immutable, pod_spec, selector_matches_template},
 };
-use crate::object::{default, enter, number};
+use crate::object::{default, enter, number, text};
 
 const GROUP: &str = "apps";
 
@@ -39,11 +39,7 @@ pub(super) const KINDS: &[Kind] = &[
         prepare: |set, _| {
             template_defaults(set);
             default(set, &["spec", "revisionHistoryLimit"], 10);
-            default(
-                set,
-                &["spec", "updateStrategy"],
-                json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}),
-            );
+            rolling(set, "updateStrategy", json!({"maxSurge": 0, "maxUnavailable": 1}));
         },
         validate,
         schema: define::<api::DaemonSet>,
@@ -68,11 +64,7 @@ pub(super) const KINDS: &[Kind] = &[
             default(deployment, &["spec", "replicas"], 1);
             default(deployment, &["spec", "revisionHistoryLimit"], 10);
             default(deployment, &["spec", "progressDeadlineSeconds"], 600);
-            default(
-                deployment,
-                &["spec", "strategy"],
-                json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}),
-            );
+            rolling(deployment, "strategy", json!({"maxSurge": "25%", "maxUnavailable": "25%"}));
         },
         validate,
         schema: define::<api::Deployment>,
@@ -118,6 +110,14 @@ pub(super) const KINDS: &[Kind] = &[
         ..Kind::new(GROUP, "statefulsets", "statefulset", "StatefulSet")
     },
 ];
+
+/// A strategy without a type is to roll, in these steps.
+fn rolling(object: &mut Value, strategy: &str, steps: Value) {
+    default(object, &["spec", strategy, "type"], "RollingUpdate");
+    if text(object, &format!("/spec/{strategy}/type")) == "RollingUpdate" {
+        default(object, &["spec", strategy, "rollingUpdate"], steps);
+    }
+}
 
 fn ready(object: &Value) -> String {
     format!("{}/{}", number(object, "/status/readyReplicas"), number(object, "/spec/replicas"))

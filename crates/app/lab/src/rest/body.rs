@@ -10,6 +10,9 @@ use crate::{
     schema,
 };
 
+/// What Kubernetes' own clients send.
+pub(super) const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+
 /// The type that a body must be of.
 #[derive(Clone, Copy)]
 pub(super) struct Expected<'a> {
@@ -38,15 +41,21 @@ pub(super) fn read(
                 .map_err(|error| unrecognised(expected.kind, &format!("yaml: {error}"), &call.body))?;
             return shape(value, expected, fields, &[]);
         }
-        // A kube-apiserver reads protobuf too; this one says so instead of guessing.
+        PROTOBUF => {
+            let value = schema::decode_protobuf(expected.schema, expected.kind, &call.body)
+                .map_err(|error| unrecognised(expected.kind, &error.to_string(), &call.body))?;
+            return shape(value, expected, fields, &[]);
+        }
         _ => {
             let message = "the body of the request was in an unknown format - accepted media types include: \
-                           application/json, application/yaml";
+                           application/json, application/yaml, application/vnd.kubernetes.protobuf";
             return Err(Status::failure(415, StatusReason::UnsupportedMediaType, message));
         }
     }
-    let parsed = schema::parse(&call.body)
-        .map_err(|error| unrecognised(expected.kind, &json_error(&error, &call.body), &call.body))?;
+    let parsed = schema::parse(&call.body).map_err(|error| {
+        let why = format!("couldn't get version/kind; {}", json_error(&error, &call.body));
+        unrecognised(expected.kind, &why, &call.body)
+    })?;
     shape(parsed.value, expected, fields, &parsed.duplicates)
 }
 
@@ -123,9 +132,7 @@ fn internal_name(expected: Expected<'_>) -> String {
 
 fn unrecognised(kind: &str, why: &str, body: &[u8]) -> Status {
     let shown = summary(body);
-    bad_request(format!(
-        "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; {why} ({shown})"
-    ))
+    bad_request(format!("the object provided is unrecognized (must be of type {kind}): {why} ({shown})"))
 }
 
 /// UPSTREAM: the first 30 bytes, as text where they look like JSON, else in hexadecimal

@@ -27,7 +27,7 @@ pub(crate) enum Deleted {
 }
 
 pub(super) fn delete(call: &Call<'_>, target: &Target) -> Result<Reply, Status> {
-    let options = DeleteOptions::read(&call.query, &call.body)?;
+    let options = DeleteOptions::read(call)?;
     let kind = target.kind;
     let done = remove(call.api, kind, target.namespace(), target.name(), &options, call.now)?;
     reply(call, kind, done)
@@ -69,7 +69,7 @@ fn shows_the_deleted(kind: &Kind) -> bool {
 }
 
 pub(super) fn delete_collection(call: &Call<'_>, target: &Target) -> Result<Reply, Status> {
-    let options = DeleteOptions::read(&call.query, &call.body)?;
+    let options = DeleteOptions::read(call)?;
     let kind = target.kind;
     let selection = Selection::read(kind, &call.query, None)?;
     let (objects, _) = call.api.store.list(kind.storage, target.namespace.as_deref());

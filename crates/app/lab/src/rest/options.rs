@@ -3,8 +3,12 @@
 use serde_json::Value;
 use types::Status;
 
-use super::failure::{bad_request, invalid_options};
-use crate::registry::FieldError;
+use super::{
+    Call,
+    body::PROTOBUF,
+    failure::{bad_request, invalid_options},
+};
+use crate::{registry::FieldError, schema};
 
 /// The decoded query.
 pub(super) struct Query(Vec<(String, String)>);
@@ -102,14 +106,23 @@ pub(super) struct DeleteOptions {
 }
 
 impl DeleteOptions {
-    pub(super) fn read(query: &Query, body: &[u8]) -> Result<Self, Status> {
+    pub(super) fn read(call: &Call<'_>) -> Result<Self, Status> {
+        let (query, body) = (&call.query, &call.body);
         let body: Value = if body.is_empty() {
             Value::Null
+        } else if call.content_type.starts_with(PROTOBUF) {
+            schema::decode_protobuf(schema::DELETE_OPTIONS, "DeleteOptions", body)
+                .map_err(|error| bad_request(error.to_string()))?
         } else {
             serde_json::from_slice(body).map_err(|error| {
                 bad_request(format!("couldn't get version/kind; json parse error: {error}"))
             })?
         };
+        Self::of(query, &body)
+    }
+
+    /// The options of a decoded body.
+    pub(super) fn of(query: &Query, body: &Value) -> Result<Self, Status> {
         let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let from_body = body.get("dryRun").and_then(Value::as_array);
         let given: Vec<&str> = match from_body {

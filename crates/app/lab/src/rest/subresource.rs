@@ -149,12 +149,8 @@ pub(super) fn evict(call: &Call<'_>, target: &Target, sub: &'static Subresource)
     let (api_version, schema) = written_type(sub, target);
     let given =
         body::read(call, Expected { schema, api_version: &api_version, kind: sub.kind }, options.fields)?;
-    let inner = given
-        .object
-        .get("deleteOptions")
-        .map(|o| serde_json::to_vec(o).unwrap_or_default())
-        .unwrap_or_default();
-    let mut delete = DeleteOptions::read(&call.query, &inner)?;
+    let inner = given.object.get("deleteOptions").unwrap_or(&Value::Null);
+    let mut delete = DeleteOptions::of(&call.query, inner)?;
     delete.dry_run |= options.dry_run;
     let done = delete::remove(call.api, target.kind, target.namespace(), target.name(), &delete, call.now)?;
     let (Deleted::Gone(_) | Deleted::Terminating(_)) = done;

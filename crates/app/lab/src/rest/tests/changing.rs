@@ -174,8 +174,18 @@ fn refusals_in_kubernetes_words() {
             json!({"kind": "Status", "status": "Failure", "message": message, "details": details, "code": code}),
         );
     }
-    let protobuf = lab.send(&post, &[("content-type", "application/vnd.kubernetes.protobuf")], "k8s\0");
-    check(&protobuf, 415, json!({"reason": "UnsupportedMediaType"}));
+    let cbor = lab.send(&post, &[("content-type", "application/cbor")], "x");
+    check(&cbor, 415, json!({"reason": "UnsupportedMediaType"}));
+    let json = r#"{"apiVersion": "v1", "kind": "ConfigMap"}"#;
+    let protobuf = lab.send(&post, &[("content-type", "application/vnd.kubernetes.protobuf")], json);
+    check(
+        &protobuf,
+        400,
+        json!({
+            "message": "the object provided is unrecognized (must be of type ConfigMap): provided data does not appear to be \
+                        a protobuf message, expected prefix [107 56 115 0] ({\"apiVersion\": \"v1\", \"kind\": \" ...)",
+        }),
+    );
     let large =
         format!("{{\"metadata\":{{\"name\":\"big\"}},\"data\":{{\"a\":\"{}\"}}}}", "x".repeat(3_200_000));
     check(
