@@ -95,7 +95,8 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
         let path = entry?.path();
         let wanted = path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "json");
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if wanted && !hidden && path.is_file() {
+        // A link that leads nowhere is no folder either, and reading it says so.
+        if wanted && !hidden && !path.is_dir() {
             files.push(path);
         }
     }

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use testkit::Folder;
+
 use super::*;
 
 /// A kubeconfig whose only cluster, user and context are made of the lines given.
@@ -48,10 +50,10 @@ fn a_token_and_another_name() {
 
 #[test]
 fn files_begin_at_the_folder_of_the_kubeconfig() {
-    let folder = std::env::temp_dir().join(format!("portcullis-kubeconfig-{}", std::process::id()));
-    std::fs::create_dir_all(folder.join("pki")).unwrap();
-    std::fs::write(folder.join("pki/ca.crt"), "CA").unwrap();
-    std::fs::write(folder.join("token"), " abc\n").unwrap();
+    let files = Folder::new();
+    let folder = files.path();
+    files.write("pki/ca.crt", "CA");
+    files.write("token", " abc\n");
     let cluster = "server: 'https://10.0.0.1', certificate-authority: pki/ca.crt";
     let path = folder.join("admin.conf");
     std::fs::write(&path, kubeconfig(cluster, "tokenFile: token, token: old")).unwrap();
@@ -65,7 +67,6 @@ fn files_begin_at_the_folder_of_the_kubeconfig() {
     let place =
         format!("{}:12: users[0].user.tokenFile: {}: ", path.display(), folder.join("gone").display());
     assert!(error.starts_with(&place), "{error}");
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
