@@ -62,6 +62,14 @@ pub enum SendError {
         /// What went wrong.
         source: hyper::Error,
     },
+    /// A request of the gate's own got not even the head of a response in time.
+    #[error("{address} did not answer within {after:?}")]
+    NoAnswer {
+        /// `host:port`.
+        address: String,
+        /// The limit.
+        after: Duration,
+    },
     /// The connection broke after the request, or a part of it, was sent. The server may have
     /// acted on it.
     #[error("the connection to the API server broke: {0}")]
@@ -76,13 +84,14 @@ impl SendError {
             Self::Handshake { .. } => "handshake",
             Self::ConnectTimeout { .. } => "connect_timeout",
             Self::HungUp { .. } => "hung_up",
+            Self::NoAnswer { .. } => "no_answer",
             Self::Broken(_) => "broken",
         }
     }
 
     /// Whether it is certain that the server saw nothing of the request.
     pub fn nothing_sent(&self) -> bool {
-        !matches!(self, Self::Broken(_))
+        !matches!(self, Self::NoAnswer { .. } | Self::Broken(_))
     }
 }
 

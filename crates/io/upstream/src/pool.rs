@@ -155,6 +155,11 @@ where
         sender.send_request(req).await.map_err(SendError::Broken)
     }
 
+    /// `host:port` of the upstream, for people.
+    pub fn address(&self) -> String {
+        self.shared.upstream.address()
+    }
+
     /// How many connections are waiting for a request.
     pub fn idle(&self) -> usize {
         self.shared.idle.lock().len()

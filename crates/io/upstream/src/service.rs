@@ -4,6 +4,7 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{HeaderValue, Request, Response, header};
@@ -19,19 +20,25 @@ const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("portcullis/", 
 
 /// Sends requests with the gate's own credential and nobody impersonated: lists and watches of
 /// its own, look-ups, reviews. Never a client's request.
+///
+/// The head of a response has to come within a minute, or the connection is given up: a server
+/// that hangs would otherwise look like a watch on which nothing happens.
 #[derive(Debug)]
-pub struct OwnService<B>(Pool<B>);
+pub struct OwnService<B> {
+    pool: Pool<B>,
+    pub(crate) answer_within: Duration,
+}
 
 impl<B> OwnService<B> {
     /// A service over `pool`, which should be one of the control runtime.
     pub fn new(pool: Pool<B>) -> Self {
-        Self(pool)
+        Self { pool, answer_within: Duration::from_secs(60) }
     }
 }
 
 impl<B> Clone for OwnService<B> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { pool: self.pool.clone(), answer_within: self.answer_within }
     }
 }
 
@@ -52,7 +59,12 @@ where
     fn call(&mut self, mut req: Request<B>) -> Self::Future {
         // So that the API server's audit log tells the gate's own requests from those it forwards.
         req.headers_mut().entry(header::USER_AGENT).or_insert(USER_AGENT);
-        let pool = self.0.clone();
-        Box::pin(async move { pool.send(req).await })
+        let (pool, after) = (self.pool.clone(), self.answer_within);
+        Box::pin(async move {
+            match tokio::time::timeout(after, pool.send(req)).await {
+                Ok(answer) => answer,
+                Err(_) => Err(SendError::NoAnswer { address: pool.address(), after }),
+            }
+        })
     }
 }

@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use testkit::{Folder, Message, Reply};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tower::Service as _;
 use types::{Secret, User};
 
 use super::*;
@@ -294,6 +295,25 @@ async fn a_server_that_hangs_up_is_not_asked_forever() {
         assert!(matches!(error.label(), "hung_up" | "broken"), "{error}");
     }
     assert!(server.seen().is_empty());
+}
+
+#[tokio::test]
+async fn the_gates_own_requests_are_signed_and_do_not_wait_forever() {
+    let server = testkit::Upstream::start(|request| match request.line.contains("hang") {
+        true => loop {
+            std::thread::park();
+        },
+        false => Reply::json(200, "{}"),
+    });
+    let mut service = OwnService::new(pool(&server));
+    service.answer_within = Duration::from_millis(200);
+    let res = service.call(request(Method::GET, "/")).await.unwrap();
+    assert_eq!(read(res).await.0, StatusCode::OK);
+    let seen = server.take();
+    assert!(seen[0].header("user-agent").unwrap().starts_with("portcullis/"));
+    assert_eq!(seen[0].header("impersonate-user"), None);
+    let error = service.call(request(Method::GET, "/hang")).await.unwrap_err();
+    assert_eq!((error.label(), error.nothing_sent()), ("no_answer", false));
 }
 
 #[test]

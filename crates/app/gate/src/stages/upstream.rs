@@ -158,6 +158,7 @@ pub(super) fn failed(worker: &Worker, error: &SendError) -> Box<Refused> {
         SendError::Connect { .. } => (UpstreamFailure::Connect, Answer::upstream_unavailable()),
         SendError::ConnectTimeout { .. } => (UpstreamFailure::Timeout, Answer::upstream_unavailable()),
         SendError::Handshake { .. } => (UpstreamFailure::Tls, Answer::upstream_unavailable()),
+        SendError::NoAnswer { .. } => (UpstreamFailure::Timeout, Answer::upstream_unavailable()),
         SendError::HungUp { .. } => (UpstreamFailure::Broken, Answer::upstream_unavailable()),
         SendError::Broken(_) => (UpstreamFailure::Broken, Answer::upstream_broke_off()),
     };
