@@ -1,6 +1,7 @@
 //! What moves by itself in the lab: each controller looks at one object as it is and takes the next
 //! step towards what it should be. A step makes an event, and the event the next look.
 
+mod cluster_roles;
 mod daemonsets;
 mod deployments;
 mod garbage;
@@ -54,8 +55,12 @@ pub(crate) fn step(api: &Api, position: Option<u64>) -> u64 {
             (objects.into_iter().map(|(key, _)| key).collect(), revision)
         }
     };
-    for key in keys {
-        look(api, &key);
+    for key in &keys {
+        look(api, key);
+    }
+    // One that is gone matters, too.
+    if keys.iter().any(|key| &*key.resource == "clusterroles") {
+        cluster_roles::look_at_all(api);
     }
     revision
 }
@@ -141,7 +146,6 @@ fn key_of(resource: &str, object: &Value) -> Key {
 }
 
 /// Steps until nothing changes any more.
-#[cfg(test)]
 pub(crate) fn settle(api: &Api) {
     let mut position = None;
     while position != Some(api.store().revision()) {

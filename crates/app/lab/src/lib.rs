@@ -8,14 +8,18 @@
 //! Invariant: the lab decides nothing about access. It believes one client, the gate, and takes the
 //! user from the impersonation headers that the gate sets; anybody else is refused.
 
+mod access;
 mod controllers;
 pub mod environment;
 mod object;
 mod patch;
 pub mod registry;
 pub mod rest;
+mod reviews;
 mod schema;
 mod server;
 pub mod store;
 
+pub use access::Grants;
+pub use reviews::Reviews;
 pub use server::{LabConfig, Running, Seed, StartError, Transport, start};

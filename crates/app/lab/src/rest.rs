@@ -28,6 +28,7 @@ use serde_json::Value;
 use types::{MediaType, Status, Timestamp, User};
 
 use crate::{
+    access::{Grants, Write},
     registry::{Kind, Review},
     store::Store,
 };
@@ -35,6 +36,7 @@ use negotiate::Accept;
 use options::Query;
 use route::Route;
 
+pub(crate) use failure::invalid;
 pub(crate) use update::is_released;
 pub(crate) use write::seconds;
 
@@ -46,6 +48,10 @@ pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 pub trait Reviewer: Send + Sync {
     /// Answers `call.object`, whose shape has been checked: the same object with its `status`.
     fn review(&self, call: &ReviewCall<'_>) -> Result<Value, Status>;
+
+    /// Who may grant what by writing roles and bindings; `None` lets everybody grant everything. Asked
+    /// before the write begins, for nobody can read the store while it changes.
+    fn grants(&self, store: &Store) -> Option<Grants>;
 }
 
 /// One question to a [`Reviewer`].
@@ -73,6 +79,7 @@ pub struct Api {
     reviewer: Box<dyn Reviewer>,
     clock: fn() -> Timestamp,
     stopping: tokio::sync::watch::Receiver<bool>,
+    root_ca: String,
 }
 
 /// UPSTREAM: `--max-request-body-bytes` of etcd and this server agree on 3 MiB (kube-apiserver 1.36).
@@ -86,7 +93,18 @@ impl Api {
         clock: fn() -> Timestamp,
         stopping: tokio::sync::watch::Receiver<bool>,
     ) -> Self {
-        Self { store, reviewer, clock, stopping }
+        Self { store, reviewer, clock, stopping, root_ca: String::new() }
+    }
+
+    /// Hands out this certificate (PEM) in `kube-root-ca.crt` of every namespace.
+    #[must_use]
+    pub fn with_root_ca(self, root_ca: String) -> Self {
+        Self { root_ca, ..self }
+    }
+
+    /// What clients inside the cluster trust; empty for none.
+    pub(crate) fn root_ca(&self) -> &str {
+        &self.root_ca
     }
 
     /// The objects.
@@ -152,6 +170,20 @@ struct Call<'a> {
     user: User,
     body: Bytes,
     now: Timestamp,
+}
+
+impl Call<'_> {
+    /// What refuses a role or binding by which the requester would grant more than they hold. Reads the
+    /// store, so it is made before a change begins.
+    fn grants(&self, target: &route::Target) -> impl Fn(&Value, Option<&Value>) -> Result<(), Status> {
+        let grants =
+            if Grants::concern(target.kind) { self.api.reviewer.grants(&self.api.store) } else { None };
+        move |object, old| {
+            let Some(grants) = &grants else { return Ok(()) };
+            let (namespace, name) = (target.namespace(), target.name());
+            grants.check(&Write { user: &self.user, kind: target.kind, namespace, name, object, old })
+        }
+    }
 }
 
 /// An answer before it is written.

@@ -22,6 +22,7 @@ use types::{Status, Timestamp};
 
 use crate::{
     controllers,
+    environment::{self, Front, SeedError},
     rest::{Api, Body, Reviewer, refuse},
     store::{OpenError, Store, StoreConfig},
 };
@@ -42,7 +43,7 @@ pub enum Transport {
 }
 
 /// Puts first objects into a store.
-pub type Seed = Box<dyn FnOnce(&Api) -> Result<(), Status> + Send>;
+pub type Seed = Box<dyn FnOnce(&Api) -> Result<(), SeedError> + Send>;
 
 /// What a lab is started with.
 pub struct LabConfig {
@@ -56,6 +57,9 @@ pub struct LabConfig {
     pub reviewer: Box<dyn Reviewer>,
     /// The time.
     pub clock: fn() -> Timestamp,
+    /// The certificate that clients inside the cluster trust, for `kube-root-ca.crt` in every
+    /// namespace; empty for none.
+    pub root_ca: String,
     /// Puts the first objects into an empty store, before anybody is answered.
     pub seed: Seed,
 }
@@ -75,16 +79,16 @@ pub enum StartError {
         source: io::Error,
     },
     /// A seed is refused.
-    #[error("the lab's first objects are refused: {0}")]
-    Seed(String),
+    #[error("the lab's first objects cannot be made: {0}")]
+    Seed(#[from] SeedError),
     /// No thread or runtime.
     #[error("cannot start the lab's runtime: {0}")]
     Runtime(io::Error),
 }
 
 /// A lab that runs until it is stopped or dropped.
-#[derive(Debug)]
 pub struct Running {
+    api: Arc<Api>,
     address: SocketAddr,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
@@ -94,6 +98,16 @@ impl Running {
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The objects.
+    pub fn store(&self) -> &Store {
+        self.api.store()
+    }
+
+    /// Makes the cluster's objects say where its API server is and with which flags it runs.
+    pub fn show(&self, front: &Front) -> Result<(), Status> {
+        environment::show(&self.api, front)
     }
 
     /// Ends watches, waits for requests that run, syncs the store.
@@ -121,9 +135,11 @@ impl Drop for Running {
 pub fn start(config: LabConfig) -> Result<Running, StartError> {
     let store = Store::open(&config.store)?;
     let (stop, stopping) = watch::channel(false);
-    let api = Arc::new(Api::new(store, config.reviewer, config.clock, stopping.clone()));
+    let api = Api::new(store, config.reviewer, config.clock, stopping.clone()).with_root_ca(config.root_ca);
+    let api = Arc::new(api);
     if api.store().list("namespaces", None).0.is_empty() {
-        (config.seed)(&api).map_err(|status| StartError::Seed(status.message))?;
+        (config.seed)(&api)?;
+        controllers::settle(&api);
     }
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, config.port));
     let listener =
@@ -133,14 +149,15 @@ pub fn start(config: LabConfig) -> Result<Running, StartError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Runtime)?;
     let transport = Arc::new(config.transport);
+    let served = Arc::clone(&api);
     let thread = std::thread::Builder::new()
         .name("lab".into())
         .spawn(move || {
-            runtime.block_on(run(listener, &api, &transport, stopping));
-            api.store().sync();
+            runtime.block_on(run(listener, &served, &transport, stopping));
+            served.store().sync();
         })
         .map_err(StartError::Runtime)?;
-    Ok(Running { address, stop, thread: Some(thread) })
+    Ok(Running { api, address, stop, thread: Some(thread) })
 }
 
 /// How long requests that run may take to end when the lab stops.

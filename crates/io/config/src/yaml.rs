@@ -80,6 +80,11 @@ pub fn parse(file: &str, text: &[u8]) -> Result<Vec<Document>, YamlError> {
     Ok(documents.into_iter().map(|raw| Document { file: file.to_owned(), root: raw.into() }).collect())
 }
 
+/// Writes a value as one document; `None` if it is not made of what YAML has.
+pub fn write(value: &impl serde::Serialize) -> Option<String> {
+    serde_saphyr::to_string(value).ok()
+}
+
 /// Strict about duplicate keys; `yes`, `on` and their like are booleans, as sigs.k8s.io/yaml reads
 /// them (YAML 1.1). Dumps of whole clusters are legitimate: only nesting and aliases, which cost
 /// more than their text, stay limited.

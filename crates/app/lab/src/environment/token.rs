@@ -13,6 +13,11 @@ use types::Secret;
 
 use super::pki::{Pki, PkiError};
 
+/// `--service-account-issuer` of the lab, as kubeadm sets it.
+pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+/// `--api-audiences` of the lab: whom a token is for that names nobody.
+pub const AUDIENCE: &str = ISSUER;
+
 /// Signs tokens with the lab's `sa.key`.
 pub struct SigningKey {
     key: EcdsaKeyPair,

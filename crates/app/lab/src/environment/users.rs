@@ -1,6 +1,14 @@
 //! Who the lab knows at first: one of each kind that the scenarios need.
 
-use super::pki::Issue;
+use std::path::Path;
+
+use types::{Secret, Timestamp};
+
+use super::{
+    files,
+    kubeconfig::{Proof, kubeconfig},
+    pki::{Issue, Pki, PkiError, Subject},
+};
 
 /// A user with a client certificate.
 #[derive(Clone, Copy, Debug)]
@@ -73,3 +81,32 @@ pub const WITH_CERTIFICATE: &[SeededUser] = &[
 
 /// The service account whose token is in `kubeconfigs/batch-runner.yaml`.
 pub const BATCH_RUNNER: (&str, &str) = ("batch", "batch-runner");
+
+/// Writes the kubeconfig of every user into `folder`, anew at every start: the server's port may have
+/// changed. Certificates handed out before stay good.
+pub fn write_kubeconfigs(
+    folder: &Path,
+    pki: &Pki,
+    server: &str,
+    batch_runner: Secret,
+    now: Timestamp,
+) -> Result<(), PkiError> {
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source| PkiError::File { path, source }
+    };
+    files::make_private_folder(folder).map_err(at(folder))?;
+    let ca = pki.read("ca.crt")?;
+    let write = |file: &str, namespace: &str, proof: &Proof| {
+        let path = folder.join(format!("{file}.yaml"));
+        files::replace_private(&path, kubeconfig(server, &ca, file, namespace, proof).as_bytes())
+            .map_err(at(&path))
+    };
+    for user in WITH_CERTIFICATE {
+        let subject = Subject { common_name: user.common_name, organizations: user.organizations };
+        let proof = Proof::Certificate(pki.user(&subject, user.issue, now)?);
+        write(user.file, user.namespace, &proof)?;
+    }
+    let (namespace, name) = BATCH_RUNNER;
+    write(name, namespace, &Proof::Token(batch_runner))
+}

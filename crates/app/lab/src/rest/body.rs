@@ -37,7 +37,7 @@ pub(super) fn read(
     match media {
         "" | "application/json" => {}
         "application/yaml" => {
-            let value = serde_saphyr::from_slice(&call.body)
+            let value = yaml(&call.body)
                 .map_err(|error| unrecognised(expected.kind, &format!("yaml: {error}"), &call.body))?;
             return shape(value, expected, fields, &[]);
         }
@@ -57,6 +57,13 @@ pub(super) fn read(
         unrecognised(expected.kind, &why, &call.body)
     })?;
     shape(parsed.value, expected, fields, &parsed.duplicates)
+}
+
+/// The first document, as kube-apiserver takes it.
+fn yaml(body: &[u8]) -> Result<Value, String> {
+    let documents = config::yaml::parse("body", body).map_err(|error| error.to_string())?;
+    let first = documents.first().map(config::yaml::Document::decode);
+    first.transpose().map(Option::unwrap_or_default).map_err(|error| error.to_string())
 }
 
 /// Brings a value into the shape of the expected type.

@@ -75,7 +75,7 @@ pub(super) fn bad_request(message: impl Into<String>) -> Status {
 }
 
 /// Fields of an object or of options are wrong.
-pub(super) fn invalid(group: &str, kind: &str, name: &str, wrong: Vec<FieldError>) -> Status {
+pub(crate) fn invalid(group: &str, kind: &str, name: &str, wrong: Vec<FieldError>) -> Status {
     let qualified = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
     let told: Vec<String> = wrong.iter().map(ToString::to_string).collect();
     let told = match told.as_slice() {

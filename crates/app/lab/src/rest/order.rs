@@ -55,9 +55,9 @@ pub(super) fn write(value: &Value, media: MediaType) -> (&'static str, Bytes) {
     let mut out = Vec::new();
     let written = match media {
         MediaType::IndentedJson => json::write_indented(&mut out, &Ordered(value)),
-        MediaType::Yaml => match serde_saphyr::to_string(&Ordered(value)) {
-            Ok(text) => return (MediaType::Yaml.content_type(), text.into()),
-            Err(_) => Ok(()),
+        MediaType::Yaml => match config::yaml::write(&Ordered(value)) {
+            Some(text) => return (MediaType::Yaml.content_type(), text.into()),
+            None => Ok(()),
         },
         MediaType::Json | MediaType::Protobuf => {
             json::write_compact(&mut out, &Ordered(value)).map(|()| out.push(b'\n'))

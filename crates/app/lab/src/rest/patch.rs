@@ -39,6 +39,7 @@ pub(super) fn patch(call: &Call<'_>, target: &Target) -> Result<Reply, Status> {
     let kind = target.kind;
     let mut warnings = Vec::new();
     let api_version = kind.api_version();
+    let granted = call.grants(target);
     let written = amend(call.api, target, Part::of(target.subresource), options.dry_run, |old| {
         let patched = patch.apply(old)?;
         let given = shape(patched, expected(kind, &api_version), options.fields, &patch.duplicates)?;
@@ -51,6 +52,7 @@ pub(super) fn patch(call: &Call<'_>, target: &Target) -> Result<Reply, Status> {
             );
             return Err(failure::bad_request(detail));
         }
+        granted(&given.object, Some(old))?;
         Ok(given.object)
     })?;
     Ok(Reply::value(200, read::present(call, kind, written)?).with_warnings(warnings))

@@ -28,6 +28,10 @@ impl Reviewer for Refuses {
         crate::object::set(&mut answer, &["status"], json!({"user": call.user, "name": call.name}));
         Ok(answer)
     }
+
+    fn grants(&self, _: &Store) -> Option<Grants> {
+        None
+    }
 }
 
 /// An answer.
@@ -56,9 +60,8 @@ fn noon() -> Timestamp {
 impl Lab {
     /// A lab with a namespace `default` and a node.
     pub(crate) fn new() -> Self {
-        let (stop, stopping) = tokio::sync::watch::channel(false);
-        let store = Store::open(&StoreConfig::default()).unwrap();
-        let api = Arc::new(Api::new(store, Box::new(Refuses), noon, stopping));
+        let lab = Self::empty(Box::new(Refuses), "");
+        let api = &lab.api;
         let kind = |name: &str| registry::by_kind("", name).unwrap();
         api.create(kind("Namespace"), json!({"metadata": {"name": "default"}})).unwrap();
         api.create(
@@ -66,16 +69,26 @@ impl Lab {
             json!({"metadata": {"name": "node1"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}),
         )
         .unwrap();
+        settle(api);
+        lab
+    }
+
+    /// A lab without objects, and what it hands out as its root certificate.
+    pub(crate) fn empty(reviewer: Box<dyn Reviewer>, root_ca: &str) -> Self {
+        let (stop, stopping) = tokio::sync::watch::channel(false);
+        let store = Store::open(&StoreConfig::default()).unwrap();
+        let api = Api::new(store, reviewer, noon, stopping).with_root_ca(root_ca.into());
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        let lab = Self { api, runtime, _stop: stop };
-        settle(&lab.api);
-        lab
+        Self { api: Arc::new(api), runtime, _stop: stop }
     }
 
     fn request(line: &str, headers: &[(&str, &str)], body: &str) -> Request<Full<Bytes>> {
         let (method, uri) = line.split_once(' ').unwrap();
-        let mut request = Request::builder().method(method).uri(uri).header("impersonate-user", "admin");
+        let mut request = Request::builder().method(method).uri(uri);
+        if !headers.iter().any(|(name, _)| *name == "impersonate-user") {
+            request = request.header("impersonate-user", "admin");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

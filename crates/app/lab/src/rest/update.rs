@@ -59,7 +59,11 @@ pub(super) fn update(call: &Call<'_>, target: &Target) -> Result<Reply, Status> 
         return Err(failure::bad_request(message));
     }
     let part = Part::of(target.subresource);
-    let written = amend(call.api, target, part, options.dry_run, |_| Ok(object))?;
+    let granted = call.grants(target);
+    let written = amend(call.api, target, part, options.dry_run, |old| {
+        granted(&object, Some(old))?;
+        Ok(object)
+    })?;
     Ok(Reply::value(200, read::present(call, kind, written)?).with_warnings(given.warnings))
 }
 

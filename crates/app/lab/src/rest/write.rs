@@ -26,6 +26,7 @@ pub(super) fn create(call: &Call<'_>, target: &Target) -> Result<Reply, Status> 
     if kind.qualified() == "certificatesigningrequests.certificates.k8s.io" {
         requester(&mut object, &call.user);
     }
+    call.grants(target)(&object, None)?;
     let created = insert(call.api, kind, target.namespace(), object, options.dry_run)?;
     Ok(Reply::value(201, read::present(call, kind, created)?).with_warnings(given.warnings))
 }

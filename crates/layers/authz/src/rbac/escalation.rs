@@ -5,30 +5,14 @@ use std::collections::HashMap;
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use types::{User, quote, quote_list};
 
-use super::{
-    World,
-    rule::{covers_path, list},
-};
+use super::rule::{covers_path, list};
 use crate::opinion::aggregate;
-
-/// Refuses to let `user` grant `rules` in `namespace` (empty: cluster-wide) unless they hold them all
-/// there; the error is the refusal's message.
-///
-/// The verbs `escalate` and `bind`, and `system:masters`, are the caller's to ask about first.
-pub fn confirm_no_escalation(
-    world: &World,
-    user: &User,
-    namespace: &str,
-    rules: &[PolicyRule],
-) -> Result<(), String> {
-    let (held, errors) = world.rules_for(user, namespace);
-    let missing = uncovered(&held, rules);
-    if missing.is_empty() { Ok(()) } else { Err(refusal(user, &missing, &errors)) }
-}
 
 /// What of the servant's rules the owner's do not cover: rules of one verb, one resource and one name
 /// each (or one verb and one path), in order, duplicates kept. A rule with an empty list grants nothing
 /// and breaks down to nothing.
+///
+/// The verbs `escalate` and `bind`, and `system:masters`, are the caller's to ask about first.
 pub fn uncovered(owner: &[PolicyRule], servant: &[PolicyRule]) -> Vec<PolicyRule> {
     let mut atoms: Vec<PolicyRule> = servant.iter().flat_map(break_down).collect();
     atoms.retain(|atom| !owner.iter().any(|rule| covers_atom(rule, atom)));
@@ -151,6 +135,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::rbac::World;
 
     #[test]
     fn grants_what_is_held_and_tells_why_not() {
@@ -176,9 +161,10 @@ mod tests {
             });
         }
         let alice = User::new("alice", [""; 0]);
-        assert_eq!(confirm_no_escalation(&world, &alice, "ns", &[rule("get")]), Ok(()));
+        let (held, errors) = world.rules_for(&alice, "ns");
+        assert_eq!(uncovered(&held, &[rule("get")]), []);
         assert_eq!(
-            confirm_no_escalation(&world, &alice, "ns", &[rule("get"), rule("list")]).unwrap_err(),
+            refusal(&alice, &uncovered(&held, &[rule("get"), rule("list")]), &errors),
             "user \"alice\" (groups=[]) is attempting to grant RBAC permissions not currently held:\n\
              {APIGroups:[\"\"], Resources:[\"pods\"], Verbs:[\"list\"]}; \
              resolution errors: [clusterrole.rbac.authorization.k8s.io \"gone\" not found]"

@@ -114,6 +114,12 @@ impl World {
         (rules, errors)
     }
 
+    /// The rules of one Role or ClusterRole; `None` if it is not there. `namespace` is empty for
+    /// cluster-wide kinds.
+    pub fn rules(&self, kind: Kind, namespace: &str, name: &str) -> Option<&[PolicyRule]> {
+        self.roles.get(&KeyRef { kind, namespace, name }).map(|rules| &**rules)
+    }
+
     /// The bindings that apply to `user` in one scope (empty: the cluster's), in the order of their names.
     // UPSTREAM: the real server walks them in no fixed order (kube-apiserver 1.36); ours makes answers repeatable.
     pub(super) fn held_by(&self, user: &User, scope: &str) -> Vec<Held> {
