@@ -27,7 +27,12 @@ impl ClientCertificates {
         if presented.leaf().is_none() {
             return Ok(None);
         }
-        let attempt = authority.authenticate(&presented, now, x509::Options::default()).into();
+        let attempt = match authority.authenticate(&presented, now, x509::Options::default()).into() {
+            // It was shown and proves nobody's name: that must not make an anonymous request.
+            // Stricter than kube-apiserver without a front proxy; with one, it refuses these too.
+            Attempt::NoOpinion => Attempt::Failed(AuthnFailure::bad("x509: the certificate names nobody")),
+            attempt => attempt,
+        };
         Ok(Some(with_groups(attempt, now)))
     }
 }

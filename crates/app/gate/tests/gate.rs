@@ -1,7 +1,20 @@
 //! The gate from outside: real sockets in front of an upstream that remembers what reached it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop at the place")]
 
 #[path = "gate/world.rs"]
 mod world;
 
+#[path = "gate/admin.rs"]
+mod admin;
 #[path = "gate/answers.rs"]
 mod answers;
+#[path = "gate/drain.rs"]
+mod drain;
+#[path = "gate/museum.rs"]
+mod museum;
+#[path = "gate/raw.rs"]
+mod raw;
+#[path = "gate/refusals.rs"]
+mod refusals;
+#[path = "gate/streams.rs"]
+mod streams;

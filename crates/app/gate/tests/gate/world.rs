@@ -24,10 +24,15 @@ subjects:
 /// A gate under test.
 pub(crate) struct World {
     pub(crate) upstream: Upstream,
-    pub(crate) clients: Authority,
+    kept: Kept,
+    running: Option<Running>,
+}
+
+/// Keys and files of a gate.
+pub(crate) struct Kept {
+    clients: Authority,
     server_ca: Authority,
     folder: Folder,
-    running: Option<Running>,
 }
 
 impl World {
@@ -43,28 +48,33 @@ impl World {
 
     /// With other options than the tests' usual ones.
     pub(crate) fn with(upstream: Upstream, change: impl FnOnce(&mut Options, &Folder)) -> Self {
+        let (mut options, kept) = Self::options(&upstream);
+        change(&mut options, &kept.folder);
+        let running = start(options.load().unwrap()).unwrap();
+        Self { upstream, kept, running: Some(running) }
+    }
+
+    /// The tests' usual options, and what must live as long as they do.
+    pub(crate) fn options(upstream: &Upstream) -> (Options, Kept) {
         let (clients, server_ca, folder) =
             (Authority::new("clients"), Authority::new("server"), Folder::new());
         let server = server_ca.server();
-        std::fs::create_dir(folder.path().join("rbac")).unwrap();
         folder.write("rbac/dev.yaml", RBAC);
-        let mut options = Options {
-            bind_address: "127.0.0.1".parse().unwrap(),
+        let options = Options {
+            bind_address: [127, 0, 0, 1].into(),
             secure_port: 0,
-            admin_address: Some("127.0.0.1:0".parse().unwrap()),
+            admin_address: Some(([127, 0, 0, 1], 0).into()),
             tls_cert_file: Some(folder.write("server.crt", &server.certificate_pem)),
             tls_private_key_file: Some(folder.write("server.key", &server.key_pem)),
             client_ca_file: Some(folder.write("clients.crt", clients.pem())),
             token_auth_file: Some(folder.write("tokens.csv", "tok-dev,dev,1,\"dev\"\ntok-eve,eve,2\n")),
             rbac_from: Some(folder.path().join("rbac")),
             audit_log_path: Some(folder.path().join("audit.log")),
-            upstream_kubeconfig: Some(folder.write("upstream.yaml", &upstream.kubeconfig())),
+            upstream_kubeconfig: Some(folder.write("upstream.yaml", upstream.kubeconfig())),
             workers: Some(2),
             ..Options::default()
         };
-        change(&mut options, &folder);
-        let running = start(options.load().unwrap()).unwrap();
-        Self { upstream, clients, server_ca, folder, running: Some(running) }
+        (options, Kept { clients, server_ca, folder })
     }
 
     pub(crate) fn running(&self) -> &Running {
@@ -72,11 +82,15 @@ impl World {
     }
 
     pub(crate) fn certificate(&self, common_name: &str, organizations: &[&str]) -> Certified {
-        self.clients.client(&Spec { common_name: Some(common_name), organizations, ..Spec::default() })
+        self.kept.clients.client(&Spec { common_name: Some(common_name), organizations, ..Spec::default() })
     }
 
     pub(crate) fn connect(&self, certificate: Option<&Certified>) -> Client {
-        Client::connect(self.running().address(), self.server_ca.pem(), certificate).unwrap()
+        self.try_connect(certificate).unwrap()
+    }
+
+    pub(crate) fn try_connect(&self, certificate: Option<&Certified>) -> std::io::Result<Client> {
+        Client::connect(self.running().address(), self.kept.server_ca.pem(), certificate)
     }
 
     /// As `dev`, who has a certificate.
@@ -89,12 +103,22 @@ impl World {
         self.connect(None).roundtrip(request).unwrap()
     }
 
+    /// The status codes of one HTTP/2 connection's requests.
+    pub(crate) fn http2(&self, targets: &[&str], token: Option<&str>) -> Vec<u16> {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let headers: Vec<_> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+        let requests: Vec<_> = targets.iter().map(|target| ("GET", *target, headers.as_slice())).collect();
+        let ca = self.kept.server_ca.pem();
+        let answers = testkit::http2(self.running().address(), ca, &requests);
+        answers.into_iter().map(|answer| answer.status).collect()
+    }
+
     /// Stops the gate and returns its audit events, one JSON text a line.
     pub(crate) fn audit(&mut self) -> Vec<String> {
         let running = self.running.take().unwrap();
         running.shutdown();
         running.wait();
-        let log = std::fs::read_to_string(self.folder.path().join("audit.log")).unwrap();
+        let log = std::fs::read_to_string(self.kept.folder.path().join("audit.log")).unwrap();
         log.lines().map(str::to_owned).collect()
     }
 }

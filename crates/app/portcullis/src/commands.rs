@@ -1,0 +1,27 @@
+//! The commands, one file each.
+
+pub(crate) mod serve;
+mod status;
+
+use crate::exit::Failure;
+
+/// Where a gate on this machine tells about itself.
+const ADMIN_ADDRESS: &str = "127.0.0.1:6444";
+
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Stand in front of an API server and let only those through whom every layer lets pass.
+    Serve(Box<serve::Serve>),
+    /// Show the six layers of a running gate: on, off or degraded, since when, and why.
+    Status(status::Status),
+}
+
+impl Command {
+    /// Runs the command. The number is the exit code.
+    pub(crate) fn run(self) -> Result<u8, Failure> {
+        match self {
+            Self::Serve(serve) => serve.run(),
+            Self::Status(status) => status.run(),
+        }
+    }
+}

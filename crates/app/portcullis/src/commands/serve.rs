@@ -1,0 +1,251 @@
+//! `portcullis serve`: the gate in front of an API server.
+
+mod refused;
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use gate::{AuditLogMode, LoadError, Options, Running};
+use telemetry::logging::{self, Filter};
+
+pub(crate) use refused::take_out_flags;
+
+use crate::exit::{self, Failure};
+
+/// The flags bear kube-apiserver's names and mean what they mean there. A flag of kube-apiserver
+/// that the gate cannot honour is refused with the reason, never ignored.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Exit codes: 0 stopped as asked, 2 called wrongly, 3 could not run.\n\n\
+SIGTERM or SIGINT drains: no new connections, running requests end within --shutdown-grace; watches \
+and upgraded connections are told at once and closed at its end. A second signal ends it at once.")]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    serving: Serving,
+    #[command(flatten)]
+    authentication: Authentication,
+    #[command(flatten)]
+    authorization: Authorization,
+    #[command(flatten)]
+    limits: Limits,
+    #[command(flatten)]
+    audit: Audit,
+    #[command(flatten)]
+    upstream: UpstreamFlags,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Network and TLS (layers 1 and 2)")]
+struct Serving {
+    /// Networks that may connect; all others are closed before TLS. Repeat, or separate by commas
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    allow_cidr: Vec<String>,
+    /// Address of the TLS port
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
+    bind_address: IpAddr,
+    /// The TLS port
+    #[arg(long, value_name = "PORT", default_value_t = 6443)]
+    secure_port: u16,
+    /// Serving certificate in PEM, the chain after the leaf
+    #[arg(long, value_name = "FILE", required = true)]
+    tls_cert_file: Option<PathBuf>,
+    /// Its private key in PEM
+    #[arg(long, value_name = "FILE", required = true)]
+    tls_private_key_file: Option<PathBuf>,
+    /// Health, metrics and status, on loopback and without TLS
+    #[arg(long, value_name = "IP:PORT", default_value = super::ADMIN_ADDRESS)]
+    admin_address: SocketAddr,
+    /// How long running requests may take to end after SIGTERM
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    shutdown_grace: Duration,
+    /// What is logged to standard error: a level, or CRATE=LEVEL, separated by commas
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    log_level: Filter,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Authentication (layer 3)")]
+struct Authentication {
+    /// Authorities of client certificates; CN is the user, O are the groups
+    #[arg(long, value_name = "FILE")]
+    client_ca_file: Option<PathBuf>,
+    /// Keys that verify service-account tokens, in PEM; may be repeated
+    #[arg(long, value_name = "FILE")]
+    service_account_key_file: Vec<PathBuf>,
+    /// Issuers of service-account tokens; may be repeated
+    #[arg(long, value_name = "URL")]
+    service_account_issuer: Vec<String>,
+    /// Audiences that tokens must be meant for [default: the issuers]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    api_audiences: Vec<String>,
+    /// Ask the API server whether account and secret of a legacy token still exist
+    #[arg(long, value_name = "BOOL", default_value = "true", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", action = clap::ArgAction::Set, value_parser = boolean)]
+    service_account_lookup: bool,
+    /// Static tokens: CSV of token, user, uid, "group1,group2"
+    #[arg(long, value_name = "FILE")]
+    token_auth_file: Option<PathBuf>,
+    /// Let requests without a credential in as system:anonymous (kube-apiserver's default: true)
+    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", action = clap::ArgAction::Set, value_parser = boolean)]
+    anonymous_auth: bool,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Authorization (layer 4)")]
+struct Authorization {
+    /// Decide by the RBAC objects in the YAML and JSON files of a folder [default: watch the upstream's]
+    #[arg(long, value_name = "DIR")]
+    rbac_from: Option<PathBuf>,
+    /// Users refused whatever allows them, system:masters included; may be repeated
+    #[arg(long, value_name = "USER")]
+    deny_user: Vec<String>,
+    /// Groups refused whatever allows them; may be repeated
+    #[arg(long, value_name = "GROUP")]
+    deny_group: Vec<String>,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Admission (layer 5)")]
+struct Limits {
+    /// get, list and watch requests at a time; 0: no limit
+    #[arg(long, value_name = "N", default_value_t = 400)]
+    max_requests_inflight: u32,
+    /// Other requests at a time; 0: no limit
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    max_mutating_requests_inflight: u32,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Audit (layer 6)")]
+struct Audit {
+    /// Where audit events go, one JSON line each; - is standard output
+    #[arg(long, value_name = "FILE")]
+    audit_log_path: Option<PathBuf>,
+    /// What is promised of an event before its request goes on: batch, blocking or blocking-strict
+    #[arg(long, value_name = "MODE", default_value = "blocking")]
+    audit_log_mode: AuditLogMode,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Upstream")]
+struct UpstreamFlags {
+    /// The API server behind the gate, and the gate's own credential for it
+    #[arg(long, value_name = "FILE", required = true)]
+    upstream_kubeconfig: Option<PathBuf>,
+    /// The context to take [default: the file's current-context]
+    #[arg(long, value_name = "NAME")]
+    upstream_context: Option<String>,
+}
+
+impl Serve {
+    pub(crate) fn run(self) -> Result<u8, Failure> {
+        logging::init(self.serving.log_level.clone()).map_err(Failure::could_not_run)?;
+        let options = self.options();
+        let settings = options.load().map_err(|error| match error {
+            LoadError::Missing { .. } | LoadError::Flag { .. } => Failure::usage(error),
+            LoadError::Read { .. } | LoadError::Content { .. } => Failure::could_not_run(error),
+        })?;
+        for warning in settings.warnings() {
+            exit::warn(&format!("{}: {}: {}", warning.flag, warning.message, warning.way_out));
+        }
+        let running = gate::start(settings).map_err(Failure::could_not_run)?;
+        exit::say(&format!("the gate is open on https://{}", running.address()))?;
+        if let Some(admin) = running.admin_address() {
+            exit::say(&format!("health, metrics and status on http://{admin} (try: portcullis status)"))?;
+        }
+        until_told_to_stop(running)?;
+        Ok(exit::FINE)
+    }
+
+    fn options(self) -> Options {
+        let Self { serving, authentication, authorization, limits, audit, upstream } = self;
+        Options {
+            bind_address: serving.bind_address,
+            secure_port: serving.secure_port,
+            admin_address: Some(serving.admin_address),
+            tls_cert_file: serving.tls_cert_file,
+            tls_private_key_file: serving.tls_private_key_file,
+            allow_cidr: serving.allow_cidr,
+            client_ca_file: authentication.client_ca_file,
+            service_account_key_file: authentication.service_account_key_file,
+            service_account_issuer: authentication.service_account_issuer,
+            api_audiences: authentication.api_audiences,
+            service_account_lookup: authentication.service_account_lookup,
+            token_auth_file: authentication.token_auth_file,
+            anonymous_auth: authentication.anonymous_auth,
+            deny_user: authorization.deny_user,
+            deny_group: authorization.deny_group,
+            rbac_from: authorization.rbac_from,
+            max_requests_inflight: limits.max_requests_inflight,
+            max_mutating_requests_inflight: limits.max_mutating_requests_inflight,
+            audit_log_path: audit.audit_log_path,
+            audit_log_mode: audit.audit_log_mode,
+            upstream_kubeconfig: upstream.upstream_kubeconfig,
+            upstream_context: upstream.upstream_context,
+            shutdown_grace: serving.shutdown_grace,
+            own_paths_on_main: false,
+            workers: None,
+        }
+    }
+}
+
+/// Waits for SIGTERM or SIGINT, then for the gate to drain, or for a second signal.
+fn until_told_to_stop(running: Running) -> Result<(), Failure> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::could_not_run)?;
+    let ended = runtime.block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).map_err(Failure::could_not_run)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::could_not_run)?;
+        tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
+        exit::say("draining; once more to stop at once")?;
+        running.shutdown();
+        let mut drained = tokio::task::spawn_blocking(move || running.wait());
+        tokio::select! {
+            _ = terminate.recv() => Err(Failure::could_not_run("stopped before all requests had ended")),
+            _ = interrupt.recv() => Err(Failure::could_not_run("stopped before all requests had ended")),
+            ended = &mut drained => ended.map_err(Failure::could_not_run),
+        }
+    });
+    // After a second signal the gate is not waited for.
+    runtime.shutdown_background();
+    ended
+}
+
+// As Go's flag package reads booleans.
+fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("must be true or false".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "must be a duration such as 10s or 1m30s".to_owned();
+    let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(duration).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_as_go_writes_them() {
+        let check = |text: &str, expected: Option<u64>| {
+            assert_eq!(duration(text).ok(), expected.map(Duration::from_millis), "{text}");
+        };
+        check("10s", Some(10_000));
+        check("1m0s", Some(60_000));
+        check("1h2m3s", Some(3_723_000));
+        check("1500ms", Some(1_500));
+        check("-1s", None);
+        check("10", None);
+        check("", None);
+    }
+}

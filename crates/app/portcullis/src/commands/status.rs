@@ -1,0 +1,92 @@
+//! `portcullis status`: the six layers of a running gate.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use comfy_table::{Table, presets};
+use serde::Deserialize;
+
+use crate::exit::{self, Failure};
+
+/// Exit codes: 0 every layer is on, 1 some layer is off or degraded, 3 no gate answers.
+#[derive(clap::Args)]
+pub(crate) struct Status {
+    /// The gate's --admin-address
+    #[arg(long, value_name = "IP:PORT", default_value = super::ADMIN_ADDRESS)]
+    admin_address: SocketAddr,
+    /// How to print
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Table)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Output {
+    Table,
+    Json,
+}
+
+#[derive(Deserialize)]
+struct Report {
+    upstream: String,
+    draining: bool,
+    layers: Vec<Layer>,
+}
+
+#[derive(Deserialize)]
+struct Layer {
+    number: u8,
+    name: String,
+    state: String,
+    since: String,
+    why: String,
+}
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Status {
+    pub(crate) fn run(self) -> Result<u8, Failure> {
+        let json = fetch(self.admin_address).map_err(|why| {
+            Failure::could_not_run(format!("no gate answers on {}: {why}", self.admin_address))
+        })?;
+        let report: Report = serde_json::from_str(&json).map_err(|error| {
+            Failure::could_not_run(format!("what answers on {} is no gate: {error}", self.admin_address))
+        })?;
+        match self.output {
+            Output::Json => exit::say(json.trim_end())?,
+            Output::Table => {
+                exit::say(&table(&report).to_string())?;
+                let draining = if report.draining { ", draining" } else { "" };
+                exit::say(&format!("upstream {}{draining}", report.upstream))?;
+            }
+        }
+        let all_on = report.layers.iter().all(|layer| layer.state == "on");
+        Ok(if all_on { exit::FINE } else { exit::FINDINGS })
+    }
+}
+
+fn table(report: &Report) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["", "LAYER", "STATE", "SINCE", "WHY"]);
+    for Layer { number, name, state, since, why } in &report.layers {
+        let since = since.split('.').next().unwrap_or(since).trim_end_matches('Z');
+        table.add_row([&number.to_string(), name, state, &format!("{since}Z"), why]);
+    }
+    table
+}
+
+fn fetch(address: SocketAddr) -> Result<String, String> {
+    let text = |error: std::io::Error| error.to_string();
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(text)?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(text)?;
+    write!(stream, "GET /status HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").map_err(text)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map_err(text)?;
+    match answer.split_once("\r\n\r\n") {
+        Some((head, body)) if head.starts_with("HTTP/1.1 200 ") => Ok(body.to_owned()),
+        Some((head, _)) => Err(head.lines().next().unwrap_or_default().to_owned()),
+        None => Err("no HTTP answer".to_owned()),
+    }
+}
