@@ -1,0 +1,118 @@
+//! A folder with a running lab, in which commands are typed.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+};
+
+use testkit::Folder;
+
+use crate::{Step, same};
+
+/// The program under test, built.
+#[derive(Clone, Debug)]
+pub struct Binary(PathBuf);
+
+impl Binary {
+    /// Builds `portcullis` in the profile these tests are built in, or takes `PORTCULLIS_BINARY`.
+    pub fn build() -> Result<Self, String> {
+        if let Some(path) = env::var_os("PORTCULLIS_BINARY") {
+            return Ok(Self(path.into()));
+        }
+        let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(["build", "--quiet", "--package", "portcullis", "--manifest-path"])
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+            .status()
+            .map_err(|e| format!("cargo: {e}"))?;
+        // This test lies in TARGET/debug/deps, the program in TARGET/debug.
+        let here = env::current_exe().map_err(|e| e.to_string())?;
+        let binary = here.ancestors().nth(2).map(|folder| folder.join("portcullis"));
+        binary
+            .filter(|path| status.success() && path.exists())
+            .map(Self)
+            .ok_or("no binary was built".to_owned())
+    }
+}
+
+/// A folder of its own with a lab in `.portcullis/lab`.
+pub struct Bench {
+    folder: Folder,
+    lab: Child,
+    port: String,
+}
+
+impl Bench {
+    /// Starts a lab with `kubectl` and `portcullis` on the PATH of what is typed.
+    pub fn start(binary: &Binary, kubectl: &Path) -> Result<Self, String> {
+        let folder = Folder::new();
+        let tools = folder.path().join("bin");
+        fs::create_dir_all(&tools).map_err(|e| e.to_string())?;
+        for (name, program) in [("portcullis", binary.0.as_path()), ("kubectl", kubectl)] {
+            symlink(program, tools.join(name)).map_err(|e| format!("{name}: {e}"))?;
+        }
+        let mut lab = Command::new(&binary.0)
+            .args(["lab", "--port", "0"])
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|e| format!("the lab does not start: {e}"))?;
+        let mut said = BufReader::new(lab.stdout.take().ok_or("the lab has no output")?);
+        let mut line = String::new();
+        let mut port = None;
+        while port.is_none() && said.read_line(&mut line).is_ok_and(|read| read > 0) {
+            port = line
+                .split_once("https://127.0.0.1:")
+                .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
+            line.clear();
+        }
+        thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        let port = port.ok_or("the lab ended without saying where it listens")?;
+        Ok(Self { folder, lab, port })
+    }
+
+    /// Types one command and compares what it prints.
+    pub fn run(&self, step: &Step) -> Result<(), String> {
+        let command = step.command.replace("127.0.0.1:6443", &format!("127.0.0.1:{}", self.port));
+        let path =
+            format!("{}:{}", self.folder.path().join("bin").display(), env::var("PATH").unwrap_or_default());
+        // Errors and output in one stream, in the order in which they were written.
+        let output = Command::new("bash")
+            .args(["-c", &format!("exec 2>&1\n{command}")])
+            .current_dir(self.folder.path())
+            .env("PATH", path)
+            .env("HOME", self.folder.path())
+            .env_remove("KUBECONFIG")
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|e| format!("bash: {e}"))?;
+        let text = String::from_utf8_lossy(&output.stdout)
+            .replace(&format!("127.0.0.1:{}", self.port), "127.0.0.1:6443");
+        let found: Vec<&str> = text.lines().collect();
+        let status = output.status.code().unwrap_or(-1);
+        if status == step.status && same(&step.output, &found) {
+            return Ok(());
+        }
+        Err(format!(
+            "line {}: $ {}\n--- expected (status {})\n{}\n--- found (status {status})\n{}",
+            step.line,
+            step.command,
+            step.status,
+            step.output.join("\n"),
+            text.trim_end()
+        ))
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // SIGTERM, so that the lab's own way of stopping is used.
+        let _ = Command::new("kill").arg(self.lab.id().to_string()).status();
+        let _ = self.lab.wait();
+    }
+}

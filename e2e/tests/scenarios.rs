@@ -1,0 +1,108 @@
+//! `cargo test -p e2e`: every scenario with every client it names.
+//!
+//! Clients are found through `PORTCULLIS_KUBECTL` (or `kubectl` on the PATH) and
+//! `PORTCULLIS_KUBECTL_1_20`. One that is missing is skipped, on a line that says so; with
+//! `PORTCULLIS_REQUIRE_ALL` set, as in CI, that is a failure.
+#![expect(clippy::print_stdout, reason = "the report is this program's output")]
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use e2e::{Bench, Binary, parse};
+
+/// What a scenario says in a comment when not every client can run it.
+const CURRENT_ONLY: &str = "<!-- clients: current -->";
+
+fn main() -> ExitCode {
+    let only: Vec<String> = env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    match run(&only) {
+        Ok((passed, 0)) => {
+            println!("{passed} passed, 0 failed");
+            ExitCode::SUCCESS
+        }
+        Ok((passed, failed)) => {
+            println!("{passed} passed, {failed} failed");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            println!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(only: &[String]) -> Result<(usize, usize), String> {
+    let clients = [
+        ("kubectl", "PORTCULLIS_KUBECTL", find("PORTCULLIS_KUBECTL", Some("kubectl"))),
+        ("kubectl 1.20", "PORTCULLIS_KUBECTL_1_20", find("PORTCULLIS_KUBECTL_1_20", None)),
+    ];
+    let mut passed = 0;
+    let mut failed = 0;
+    for (name, variable, path) in &clients {
+        if path.is_none() {
+            println!("{name}: SKIPPED, {variable} names no program");
+            failed += usize::from(env::var_os("PORTCULLIS_REQUIRE_ALL").is_some());
+        }
+    }
+    if clients.iter().all(|(_, _, path)| path.is_none()) {
+        return Ok((passed, failed));
+    }
+    let binary = Binary::build()?;
+    for file in scenarios()? {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if !only.is_empty() && !only.iter().any(|prefix| name.starts_with(prefix.as_str())) {
+            continue;
+        }
+        let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+        for (client, _, path) in &clients {
+            let Some(path) = path else { continue };
+            if *client != "kubectl" && text.contains(CURRENT_ONLY) {
+                continue;
+            }
+            match play(&binary, path, &text) {
+                Ok(steps) => {
+                    println!("{name} with {client}: ok, {steps} commands");
+                    passed += 1;
+                }
+                Err(difference) => {
+                    println!("{name} with {client}: FAILED\n{difference}");
+                    failed += 1;
+                }
+            }
+        }
+    }
+    Ok((passed, failed))
+}
+
+fn play(binary: &Binary, kubectl: &Path, text: &str) -> Result<usize, String> {
+    let steps = parse(text);
+    if steps.is_empty() {
+        return Err("no command in it".to_owned());
+    }
+    let bench = Bench::start(binary, kubectl)?;
+    steps.iter().try_for_each(|step| bench.run(step))?;
+    Ok(steps.len())
+}
+
+/// The scenarios and the README's tour.
+fn scenarios() -> Result<Vec<PathBuf>, String> {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = home.join("scenarios");
+    let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    files.sort();
+    files.push(home.join("../docs/tour.md"));
+    Ok(files)
+}
+
+fn find(variable: &str, name: Option<&str>) -> Option<PathBuf> {
+    if let Some(path) = env::var_os(variable) {
+        return Some(path.into());
+    }
+    let name = name?;
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
