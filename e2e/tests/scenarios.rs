@@ -1,7 +1,7 @@
 //! `cargo test -p e2e`: every scenario with every client it names.
 //!
 //! Clients are found through `PORTCULLIS_KUBECTL` (or `kubectl` on the PATH) and
-//! `PORTCULLIS_KUBECTL_1_20`. One that is missing is skipped, on a line that says so; with
+//! `PORTCULLIS_KUBECTL_OLDEST`. One that is missing is skipped, on a line that says so; with
 //! `PORTCULLIS_REQUIRE_ALL` set, as in CI, that is a failure.
 #![expect(clippy::print_stdout, reason = "the report is this program's output")]
 
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 fn run(only: &[String]) -> Result<(usize, usize), String> {
     let clients = [
         ("kubectl", "PORTCULLIS_KUBECTL", find("PORTCULLIS_KUBECTL", Some("kubectl"))),
-        ("kubectl 1.20", "PORTCULLIS_KUBECTL_1_20", find("PORTCULLIS_KUBECTL_1_20", None)),
+        ("oldest kubectl", "PORTCULLIS_KUBECTL_OLDEST", find("PORTCULLIS_KUBECTL_OLDEST", None)),
     ];
     let mut passed = 0;
     let mut failed = 0;

@@ -1,4 +1,4 @@
-//! `cargo run --release -p load`: what the gate costs, as a ratio.
+//! `cargo build --release -p portcullis && cargo run --release -p load`: what the gate costs, as a ratio.
 //!
 //! One upstream, one load generator, and between them in turn: nothing, the gate with all six layers
 //! on, and nginx as a bare TLS proxy (where it is installed). Rounds are interleaved, because two
@@ -23,9 +23,9 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 /// What to measure.
 #[derive(Parser)]
 struct Arguments {
-    /// The binary under test.
-    #[arg(long, default_value = "target/release/portcullis")]
-    portcullis: PathBuf,
+    /// The binary under test; by default the one that lies beside this program.
+    #[arg(long)]
+    portcullis: Option<PathBuf>,
     /// Connections, each with one request at a time.
     #[arg(long, default_value_t = 32)]
     connections: usize,
@@ -57,12 +57,15 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Error> {
-    if !arguments.portcullis.exists() {
-        let at = arguments.portcullis.display();
-        return Err(format!("no binary at {at}: `cargo build --release` makes it").into());
+    let binary = match &arguments.portcullis {
+        Some(path) => path.clone(),
+        None => std::env::current_exe()?.with_file_name("portcullis"),
+    };
+    if !binary.exists() {
+        return Err(format!("no binary at {}: `cargo build --release` makes it", binary.display()).into());
     }
     let world = World::new()?;
-    let mut subjects = vec![Subject::direct(&world), Subject::gate(&world, &arguments.portcullis)?];
+    let mut subjects = vec![Subject::direct(&world), Subject::gate(&world, &binary)?];
     match Subject::nginx(&world)? {
         Some(nginx) => subjects.push(nginx),
         None => eprintln!("nginx is not installed: measured without it"),
