@@ -3,6 +3,7 @@
 
 mod golden;
 mod request_line;
+mod sampled;
 
 use std::{
     fs::File,
@@ -23,8 +24,11 @@ use crate::{Ledger, Mode};
 pub type RunSocket = fn(&Path, &Ledger, Mode) -> (bool, Vec<String>);
 
 /// Which file is run by what, beside the runs in [`crate::runners::ALL`].
-pub const ALL: &[(&str, RunSocket)] =
-    &[("request_info.jsonl", request_line::run), ("http_golden.jsonl", golden::run)];
+pub const ALL: &[(&str, RunSocket)] = &[
+    ("request_info.jsonl", request_line::run),
+    ("rbac.jsonl", sampled::run),
+    ("http_golden.jsonl", golden::run),
+];
 
 /// A gate with its upstream and the keys to both.
 struct Fixture {
