@@ -50,7 +50,11 @@ fn run(mode: Mode, only: &[&str]) -> Result<usize, String> {
         for file in &plan.unreached {
             println!("{file}: no runner");
         }
-        let names: Vec<&str> = runners::ALL.iter().map(|(file, _)| *file).collect();
+        let names: Vec<&str> = runners::ALL
+            .iter()
+            .map(|(file, _)| *file)
+            .chain(socket::ALL.iter().map(|(file, _)| *file))
+            .collect();
         let workspace = home.join("../..");
         for wrong in plan.check(&names, &home.join("vectors"), &workspace) {
             println!("runners.toml: {wrong}");
