@@ -85,9 +85,9 @@ pub fn write(value: &impl serde::Serialize) -> Option<String> {
     serde_saphyr::to_string(value).ok()
 }
 
-/// Strict about duplicate keys; `yes`, `on` and their like are booleans, as sigs.k8s.io/yaml reads
-/// them (YAML 1.1). Dumps of whole clusters are legitimate: only nesting and aliases, which cost
-/// more than their text, stay limited.
+/// Strict about duplicate keys; `yes`, `on`, `n` and their like are booleans and `010` is 8, as
+/// sigs.k8s.io/yaml reads them (YAML 1.1). Dumps of whole clusters are legitimate: only nesting
+/// and aliases, which cost more than their text, stay limited.
 fn options() -> Options {
     let mut budget = Budget::default();
     budget.max_events = usize::MAX;
@@ -96,6 +96,7 @@ fn options() -> Options {
     budget.max_total_scalar_bytes = usize::MAX;
     let mut options = Options::default();
     options.budget = Some(budget);
+    options.legacy_octal_numbers = true;
     options.with_snippet = false;
     options
 }

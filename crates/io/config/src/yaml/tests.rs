@@ -50,6 +50,9 @@ fn decodes_what_fits() {
         level: Some(Level::Request),
     };
     assert_eq!(limits, Ok(expected));
+    let octal = decode("enabled: y\nlimits: [{qps: 010}, {qps: 0o10}, {qps: 1_000}]\n").unwrap();
+    assert!(octal.enabled);
+    assert_eq!(octal.limits.iter().map(|limit| limit.qps).collect::<Vec<_>>(), [8, 8, 1000]);
     assert_eq!(decode("kind:\nlimits: null\nlabels: ~\n"), Ok(Limits::default()));
 }
 
