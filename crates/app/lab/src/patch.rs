@@ -6,7 +6,7 @@ mod strategic;
 use serde_json::{Map, Value};
 
 pub(crate) use json_patch::json_patch;
-pub(crate) use strategic::strategic_merge;
+pub(crate) use strategic::{Strategy, strategic_merge, strategy};
 
 /// A patch that does not apply.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -49,6 +49,14 @@ pub(crate) fn definition_name(schema: Define) -> Option<String> {
     reference(schema(&mut generator).as_value()).map(str::to_owned)
 }
 
+/// The definition of a member of a type, or of the items of a list; empty where it is none.
+pub(crate) fn type_of(definition: &str, member: &str) -> &'static str {
+    let schema = DEFINITIONS.get(definition).and_then(|schema| schema.get("properties")?.get(member));
+    schema
+        .and_then(|schema| reference(schema).or_else(|| reference(schema.get("items")?)))
+        .unwrap_or_default()
+}
+
 /// The definition that a schema refers to, also where a description stands beside the reference.
 pub(crate) fn reference(schema: &Value) -> Option<&str> {
     let direct = schema.get("$ref").and_then(Value::as_str);

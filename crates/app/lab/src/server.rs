@@ -37,9 +37,6 @@ pub enum Transport {
         /// The leaf certificates of the gate.
         trusted: Vec<CertificateDer<'static>>,
     },
-    /// Everybody is believed: for tests inside one process.
-    #[cfg(test)]
-    Plain,
 }
 
 /// Puts first objects into a store.
@@ -206,18 +203,13 @@ async fn connection(
     stopping: watch::Receiver<bool>,
 ) {
     drop(stream.set_nodelay(true));
-    match transport {
-        #[cfg(test)]
-        Transport::Plain => speak(stream, api, Alpn::Http1, true, stopping).await,
-        Transport::Tls { tls, trusted } => {
-            let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await else { return };
-            // Equality with a certificate that we hold ourselves needs no chain, name or time: the
-            // handshake has proven that the peer has its key.
-            let is_gate = stream.peer_certificates().first().is_some_and(|leaf| trusted.contains(leaf));
-            let alpn = stream.alpn();
-            speak(stream, api, alpn, is_gate, stopping).await;
-        }
-    }
+    let Transport::Tls { tls, trusted } = transport;
+    let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await else { return };
+    // Equality with a certificate that we hold ourselves needs no chain, name or time: the handshake
+    // has proven that the peer has its key.
+    let is_gate = stream.peer_certificates().first().is_some_and(|leaf| trusted.contains(leaf));
+    let alpn = stream.alpn();
+    speak(stream, api, alpn, is_gate, stopping).await;
 }
 
 async fn speak<IO>(io: IO, api: &Arc<Api>, alpn: Alpn, is_gate: bool, mut stopping: watch::Receiver<bool>)
@@ -269,3 +261,6 @@ where
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
     drop(stopping.wait_for(|stop| *stop).await);
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Call, Content, Reply};
 use crate::{
     object::set,
+    patch::{Strategy, strategy},
     registry::{self, GROUPS, Kind, Subresource},
     schema::{self, DEFINITIONS},
 };
@@ -158,9 +159,28 @@ fn definitions(mut wanted: BTreeSet<String>) -> Value {
         if let Some(kinds) = KINDS_OF.iter().find(|(of, _)| *of == name).map(|(_, kinds)| kinds) {
             set(&mut definition, &["x-kubernetes-group-version-kind"], kinds.clone());
         }
+        mark_strategies(&name, &mut definition);
         found.insert(name, definition);
     }
     found.into()
+}
+
+/// Tells clients how members are merged by a strategic merge patch.
+fn mark_strategies(name: &str, definition: &mut Value) {
+    let Some(Value::Object(properties)) = definition.get_mut("properties") else { return };
+    for (member, schema) in properties {
+        let (words, key) = match strategy(name, member) {
+            Some(Strategy::ByKey(key)) => ("merge", key),
+            Some(Strategy::ByKeyRetaining(key)) => ("merge,retainKeys", key),
+            Some(Strategy::Set) => ("merge", ""),
+            Some(Strategy::Retaining) => ("retainKeys", ""),
+            None => continue,
+        };
+        set(schema, &["x-kubernetes-patch-strategy"], words);
+        if !key.is_empty() {
+            set(schema, &["x-kubernetes-patch-merge-key"], key);
+        }
+    }
 }
 
 static KINDS_OF: LazyLock<Vec<(String, Value)>> = LazyLock::new(|| {

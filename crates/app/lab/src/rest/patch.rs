@@ -16,7 +16,7 @@ use super::{
 use crate::{
     object,
     patch::{PatchError, json_patch, merge_patch, strategic_merge},
-    schema,
+    schema::{self, Define},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +31,13 @@ pub(super) struct Patch {
     kind: PatchKind,
     value: Value,
     duplicates: Vec<String>,
+    /// The type that is patched.
+    of: Define,
 }
 
 pub(super) fn patch(call: &Call<'_>, target: &Target) -> Result<Reply, Status> {
     let options = WriteOptions::read(&call.query, "PatchOptions")?;
-    let patch = Patch::read(call)?;
+    let patch = Patch::read(call, target.kind.schema)?;
     let kind = target.kind;
     let mut warnings = Vec::new();
     let api_version = kind.api_version();
@@ -60,7 +62,7 @@ pub(super) fn patch(call: &Call<'_>, target: &Target) -> Result<Reply, Status> {
 
 impl Patch {
     /// Reads the body. Server-side apply is refused: the lab keeps no owners of fields.
-    pub(super) fn read(call: &Call<'_>) -> Result<Self, Status> {
+    pub(super) fn read(call: &Call<'_>, of: Define) -> Result<Self, Status> {
         let media = call.content_type.split(';').next().unwrap_or_default().trim();
         let kind = match media {
             "application/json-patch+json" => PatchKind::Json,
@@ -77,7 +79,7 @@ impl Patch {
             let told = told.strip_prefix("json parse error: ").unwrap_or(&told).to_owned();
             failure::bad_request(format!("error decoding patch: {told}"))
         })?;
-        Ok(Self { kind, value: parsed.value, duplicates: parsed.duplicates })
+        Ok(Self { kind, value: parsed.value, duplicates: parsed.duplicates, of })
     }
 
     /// Applies the patch to an object as it is shown.
@@ -93,7 +95,7 @@ impl Patch {
                 Ok(new)
             }
             PatchKind::Strategic => {
-                strategic_merge(&mut new, &self.value).map_err(refused)?;
+                strategic_merge(self.of, &mut new, &self.value).map_err(refused)?;
                 Ok(new)
             }
         }

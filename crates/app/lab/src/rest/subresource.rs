@@ -78,7 +78,7 @@ pub(super) fn scale(
     let options = WriteOptions::read(&call.query, "UpdateOptions")?;
     let mut warnings = Vec::new();
     let wanted: Box<dyn FnOnce(Value) -> Result<Value, Status>> = if verb == "patch" {
-        let patch = Patch::read(call)?;
+        let patch = Patch::read(call, schema)?;
         let shape =
             move |old: Value| Ok(body::shape(patch.apply(&old)?, expected, options.fields, &[])?.object);
         Box::new(shape)
