@@ -30,6 +30,8 @@ mod shards;
 mod world;
 
 #[cfg(test)]
+mod compare;
+#[cfg(test)]
 mod naive;
 #[cfg(test)]
 mod tests;

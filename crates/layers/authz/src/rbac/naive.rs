@@ -121,7 +121,7 @@ impl Naive {
     }
 }
 
-fn identity(object: &RbacObject) -> (Kind, String, String) {
+pub(super) fn identity(object: &RbacObject) -> (Kind, String, String) {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     match object {
         RbacObject::Role(o) => (Kind::Role, text(&o.metadata.namespace), text(&o.metadata.name)),
