@@ -7,9 +7,17 @@ use std::borrow::Cow;
 
 use crate::target::{bad_escape, percent_decode};
 
+/// Most pieces that a query may have.
+const MAX_PIECES: usize = 10_000;
+
 /// Every key with its value, decoded (`+` is a space), in order. A key without `=` has an empty
-/// value. Every byte that is not UTF-8 becomes U+FFFD.
+/// value. Every byte that is not UTF-8 becomes U+FFFD. A query of more than 10,000 pieces (empty
+/// ones count) has none.
+// UPSTREAM: Go reads nothing of such a query, so that a list is not narrowed by its selectors and a
+// watch is a list (kube-apiserver 1.36, Go 1.26)
 pub fn pairs(raw_query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    let too_many = raw_query.len() >= MAX_PIECES && raw_query.split('&').nth(MAX_PIECES).is_some();
+    let raw_query = if too_many { "" } else { raw_query };
     raw_query.split('&').filter(|piece| !piece.is_empty() && !piece.contains(';')).filter_map(|piece| {
         let (key, value) = piece.split_once('=').unwrap_or((piece, ""));
         Some((decode(key)?, decode(value)?))
@@ -47,6 +55,20 @@ mod tests {
         check("%77atch=%74rue+%2B", &[("watch", "true +")]);
         check("a;b=1&c=%zz&%=1&d=%2&e=1", &[("e", "1")]);
         check("a=%ff", &[("a", "\u{fffd}")]);
+    }
+
+    #[test]
+    fn of_too_many_pieces_none_is_read() {
+        let check = |separators: usize, expected: Option<&str>| {
+            let query = format!("watch=1{}limit=2", "&".repeat(separators));
+            for key in ["watch", "limit"] {
+                let value = super::first(&query, key);
+                assert_eq!(value.is_some(), expected.is_some(), "{key} of {separators} separators");
+            }
+            assert_eq!(super::first(&query, "watch").as_deref(), expected);
+        };
+        check(9_999, Some("1"));
+        check(10_000, None);
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl<'t> Target<'t> {
         if target.is_empty() {
             return Err(Rejected::Empty);
         }
-        if target.starts_with('/') || target == "*" {
+        if target.starts_with('/') || target == "*" && method != "CONNECT" {
             return Ok(Self::of(target));
         }
         if method == "CONNECT" {
@@ -178,6 +178,7 @@ mod tests {
         check("GET", "localhost:443", "", "");
         check("CONNECT", "localhost:443", "", "");
         check("CONNECT", "/a", "/a", "");
+        check("CONNECT", "*", "", "");
     }
 
     #[test]
