@@ -46,8 +46,11 @@ pub(super) fn account<'v>(
     if let Some(pod) = binding.pod {
         let end = asked.bound_to(ObjectKind::Pod, namespace, pod)?;
         valid_until = earliest(valid_until, end);
-        set(extra::POD_NAME, pod.name);
-        set(extra::POD_UID, pod.uid);
+        // UPSTREAM: a pod is told by name and UID or not at all (kube-apiserver 1.36)
+        if !pod.uid.is_empty() {
+            set(extra::POD_NAME, pod.name);
+            set(extra::POD_UID, pod.uid);
+        }
     }
     if let Some(node) = binding.node {
         // UPSTREAM: the node of a pod-bound token is only told, not looked up (kube-apiserver 1.36)
