@@ -82,6 +82,7 @@ impl Upstream {
             Some(own) => drop(headers.insert(header::AUTHORIZATION, own)),
             None => drop(headers.remove(header::AUTHORIZATION)),
         }
+        remove_bearer_protocols(headers);
     }
 
     /// A new connection, with the handshake done and the server proven.
@@ -107,6 +108,25 @@ impl Upstream {
     }
 }
 
+/// Takes the tokens out of the WebSocket subprotocols. The one that was accepted is gone already; one
+/// that nobody looked at, because another credential was good, must not go on either.
+fn remove_bearer_protocols(headers: &mut HeaderMap) {
+    const PREFIX: &[u8] = b"base64url.bearer.authorization.k8s.io.";
+    let is_token =
+        |protocol: &&[u8]| protocol.windows(PREFIX.len()).any(|part| part.eq_ignore_ascii_case(PREFIX));
+    let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
+    let protocols: Vec<&[u8]> =
+        values.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).collect();
+    if !protocols.iter().any(is_token) {
+        return;
+    }
+    let kept: Vec<&[u8]> = protocols.into_iter().filter(|protocol| !is_token(protocol)).collect();
+    match HeaderValue::from_bytes(kept.join(&b',').trim_ascii()) {
+        Ok(rest) if !kept.is_empty() => drop(headers.insert(header::SEC_WEBSOCKET_PROTOCOL, rest)),
+        _ => drop(headers.remove(header::SEC_WEBSOCKET_PROTOCOL)),
+    }
+}
+
 fn pem(text: &PemText) -> Pem<'_> {
     Pem::new(&text.origin, &text.text)
 }
@@ -122,4 +142,28 @@ fn authority(host: &str, port: u16) -> String {
         _ => host.to_owned(),
     };
     if port == 443 { host } else { format!("{host}:{port}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_bearer_token_goes_on_as_a_subprotocol() {
+        fn check(values: &[&'static str], left: &[&str]) {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(value));
+            }
+            remove_bearer_protocols(&mut headers);
+            let found: Vec<_> = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().collect();
+            assert_eq!(found, left, "{values:?}");
+        }
+        const TOKEN: &str = "base64url.bearer.authorization.k8s.io.dG9rZW4";
+        check(&[], &[]);
+        check(&["v5.channel.k8s.io, v4.channel.k8s.io", "x"], &["v5.channel.k8s.io, v4.channel.k8s.io", "x"]);
+        check(&[TOKEN], &[]);
+        check(&["a, base64url.bearer.authorization.k8s.io.dG9rZW4", TOKEN, "b"], &["a,b"]);
+        check(&["Base64URL.bearer.authorization.k8s.io.dG9rZW4 ,a"], &["a"]);
+    }
 }

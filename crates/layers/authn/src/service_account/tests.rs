@@ -125,6 +125,24 @@ fn is_good_until_its_end_or_that_of_what_it_is_bound_to() {
 }
 
 #[test]
+fn a_pod_is_told_whole_or_not() {
+    let told = |uid: &'static str| {
+        let token = bound(&format!(r#","pod":{{"name":"p","uid":"{uid}"}}"#));
+        let answer = |object: &ObjectRef| {
+            let uid = if object.kind == ObjectKind::Pod { uid } else { "1" };
+            Answer::Object(ObjectFacts { uid: uid.into(), ..ObjectFacts::default() })
+        };
+        match judge(&token, at(NOW), answer).0 {
+            TokenAnswer::Accepted(token) => token.identity.user.extra.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let whole = [(extra::POD_NAME, "p"), (extra::POD_UID, "2")];
+    assert_eq!(told("2"), whole.map(|(key, value)| (key.to_owned(), vec![value.to_owned()])).into());
+    assert_eq!(told(""), BTreeMap::new());
+}
+
+#[test]
 fn what_cannot_be_found_out_is_no_yes() {
     let refused = |answer: Answer| match judge(&bound(""), at(NOW), |_| answer.clone()).0 {
         TokenAnswer::Refused(failures, _) => (failures[0].message.to_string(), failures[0].unanswered),
