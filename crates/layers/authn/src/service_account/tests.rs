@@ -1,4 +1,4 @@
-use std::sync::OnceLock;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use aws_lc_rs::{
     encoding::AsDer,
@@ -8,7 +8,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use types::{Answer, ObjectFacts, ObjectRef};
+use types::{Answer, ObjectFacts, ObjectKind, ObjectRef, extra};
 
 use super::*;
 use crate::{bearer::BASE64_URL, x509::der};
