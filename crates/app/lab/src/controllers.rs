@@ -4,6 +4,7 @@
 mod cluster_roles;
 mod daemonsets;
 mod deployments;
+mod endpoints;
 mod garbage;
 mod jobs;
 mod kubelet;
@@ -58,7 +59,11 @@ pub(crate) fn step(api: &Api, position: Option<u64>) -> u64 {
     for key in &keys {
         look(api, key);
     }
-    // One that is gone matters, too.
+    // In these, one that is gone matters, too.
+    let pods = keys.iter().filter(|key| &*key.resource == "pods");
+    for namespace in pods.map(|key| key.namespace.as_str()).collect::<BTreeSet<_>>() {
+        endpoints::pod_changed(api, namespace);
+    }
     if keys.iter().any(|key| &*key.resource == "clusterroles") {
         cluster_roles::look_at_all(api);
     }
@@ -103,6 +108,7 @@ fn look(api: &Api, key: &Key) {
         "replicasets" => replicasets::look(api, &object),
         "daemonsets" => daemonsets::look(api, &object),
         "jobs" => jobs::look(api, &object),
+        "services" => endpoints::look(api, &object),
         _ => {}
     }
 }

@@ -144,3 +144,43 @@ fn a_pod_waits_for_a_node_that_fits() {
         }),
     );
 }
+
+#[test]
+fn a_service_names_the_pods_that_are_ready() {
+    let lab = Lab::new();
+    lab.create(
+        "/api/v1/namespaces/default/services",
+        &json!({
+            "metadata": {"name": "web"},
+            "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": "http"}]},
+        }),
+    );
+    lab.settle();
+    check(&lab.get("/api/v1/namespaces/default/endpoints/web"), 200, json!({"subsets": []}));
+    let mut web = pod("web");
+    web["spec"]["containers"][0]["ports"] = json!([{"name": "http", "containerPort": 8080}]);
+    lab.create(PODS, &web);
+    lab.create(PODS, &pod("other"));
+    lab.settle();
+    let address = lab.get(&format!("{PODS}/web")).json()["status"]["podIP"].clone();
+    check(
+        &lab.get("/api/v1/namespaces/default/endpoints/web"),
+        200,
+        json!({
+            "subsets": [{"addresses": [{"ip": address, "targetRef": {"name": "web"}}], "ports": [{"port": 8080}]}],
+        }),
+    );
+    check(
+        &lab.get("/apis/discovery.k8s.io/v1/endpointslices?labelSelector=kubernetes.io/service-name%3Dweb"),
+        200,
+        json!({
+            "items": [{"endpoints": [{"addresses": [address]}], "ports": [{"port": 8080, "protocol": "TCP"}]}],
+        }),
+    );
+    lab.send(&format!("DELETE {PODS}/web"), &[], "");
+    lab.settle();
+    check(&lab.get("/api/v1/namespaces/default/endpoints/web"), 200, json!({"subsets": []}));
+    lab.send("DELETE /api/v1/namespaces/default/services/web", &[], "");
+    lab.settle();
+    check(&lab.get("/api/v1/namespaces/default/endpoints/web"), 404, json!({}));
+}

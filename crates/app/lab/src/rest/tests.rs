@@ -5,6 +5,7 @@ mod deleting;
 mod finding;
 mod listing;
 mod patching;
+mod recorded;
 mod watching;
 
 use http_body_util::BodyExt;
@@ -108,6 +109,12 @@ impl Lab {
                 text: String::from_utf8(bytes.to_vec()).unwrap(),
             }
         })
+    }
+
+    /// Sends a request without a body and reads only the status: the answer may be a watch.
+    fn head(&self, line: &str) -> u16 {
+        let request = Self::request(line, &[], "");
+        self.runtime.block_on(async { Arc::clone(&self.api).serve(request).await.status().as_u16() })
     }
 
     /// Sends JSON.
