@@ -151,7 +151,7 @@ const STATUS: Subresource = Subresource::own("status", Behaviour::Status);
 const SCALE: Subresource = Subresource {
     group_version: Some(("autoscaling", "v1")),
     kind: "Scale",
-    schema: Some(define::<k8s_openapi::api::autoscaling::v1::Scale>),
+    schema: Some(define::<k8s_openapi::api::autoscaling::v1::Scale>()),
     ..Subresource::own("scale", Behaviour::Scale)
 };
 
@@ -176,7 +176,7 @@ impl Kind {
             subresources: &[],
             columns: cells::AGE_ONLY,
             fields: &[],
-            schema: |_| false.into(),
+            schema: define::<bool>(),
             storage: plural,
             name_rule: NameRule::Subdomain,
             prepare: |_, _| {},

@@ -4,7 +4,7 @@ mod decode;
 mod parse;
 mod protobuf;
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value};
@@ -15,17 +15,28 @@ pub(crate) use protobuf::decode_protobuf;
 
 use crate::registry;
 
-/// Names a type's definition, adding it and all that it refers to.
-pub type Define = fn(&mut SchemaGenerator) -> Schema;
+/// A type: what its definition is called, and how it is added with all that it refers to.
+#[derive(Clone, Copy, Debug)]
+pub struct Define {
+    name: fn() -> Cow<'static, str>,
+    add: fn(&mut SchemaGenerator) -> Schema,
+}
+
+impl Define {
+    /// The name of the definition: `io.k8s.api.core.v1.Pod`.
+    pub fn name(self) -> Cow<'static, str> {
+        (self.name)()
+    }
+}
 
 /// The [`Define`] of a type.
-pub(crate) fn define<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
-    generator.subschema_for::<T>()
+pub(crate) const fn define<T: JsonSchema>() -> Define {
+    Define { name: T::schema_name, add: SchemaGenerator::subschema_for::<T> }
 }
 
 /// The type of a deletion's body.
 pub(crate) const DELETE_OPTIONS: Define =
-    define::<k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions>;
+    define::<k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions>();
 
 /// Where OpenAPI v3 keeps definitions.
 const PREFIX: &str = "#/components/schemas/";
@@ -34,20 +45,14 @@ const PREFIX: &str = "#/components/schemas/";
 pub(crate) static DEFINITIONS: LazyLock<Map<String, Value>> = LazyLock::new(|| {
     let mut generator = SchemaSettings::openapi3().into_generator();
     for kind in registry::all() {
-        (kind.schema)(&mut generator);
+        (kind.schema.add)(&mut generator);
         for schema in kind.subresources.iter().filter_map(|sub| sub.schema) {
-            schema(&mut generator);
+            (schema.add)(&mut generator);
         }
     }
-    DELETE_OPTIONS(&mut generator);
+    (DELETE_OPTIONS.add)(&mut generator);
     generator.take_definitions(true)
 });
-
-/// The name of a kind's own definition.
-pub(crate) fn definition_name(schema: Define) -> Option<String> {
-    let mut generator = SchemaSettings::openapi3().into_generator();
-    reference(schema(&mut generator).as_value()).map(str::to_owned)
-}
 
 /// The definition of a member of a type, or of the items of a list; empty where it is none.
 pub(crate) fn type_of(definition: &str, member: &str) -> &'static str {
@@ -142,8 +147,8 @@ mod tests {
     #[test]
     fn every_kind_has_its_definition() {
         for kind in registry::all() {
-            let name = definition_name(kind.schema).unwrap();
-            assert!(DEFINITIONS.contains_key(&name), "{name}");
+            let name = kind.schema.name();
+            assert!(DEFINITIONS.contains_key(&*name), "{name}");
         }
     }
 }

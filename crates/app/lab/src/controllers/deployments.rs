@@ -35,6 +35,7 @@ pub(super) fn look(api: &Api, deployment: &Value) {
         scale(api, old, 0);
     }
     scale(api, current, replicas);
+    forget_old(api, deployment, &sets, current);
     // Going back to an old template makes it the newest again.
     let revision = if revision_of(current) < newest { newest + 1 } else { revision_of(current) };
     let annotate =
@@ -69,6 +70,18 @@ pub(super) fn look(api: &Api, deployment: &Value) {
         };
         set_condition(object, "Progressing", "True", reason, &message, &now);
     });
+}
+
+/// Deletes the oldest replica sets that a rollback no longer reaches.
+fn forget_old(api: &Api, deployment: &Value, sets: &[Arc<Value>], current: &Arc<Value>) {
+    let Some(kind) = registry::by_kind("apps", "ReplicaSet") else { return };
+    let is_empty = |set: &Value| number(set, "/spec/replicas") == 0 && number(set, "/status/replicas") == 0;
+    let mut old: Vec<_> = sets.iter().filter(|set| !Arc::ptr_eq(set, current) && is_empty(set)).collect();
+    old.sort_by_key(|set| std::cmp::Reverse(revision_of(set)));
+    let kept = usize::try_from(number(deployment, "/spec/revisionHistoryLimit")).unwrap_or_default();
+    for set in old.into_iter().skip(kept) {
+        api.delete(kind, object::namespace(set), object::name(set), None);
+    }
 }
 
 fn revision_of(set: &Value) -> u64 {

@@ -184,3 +184,26 @@ fn a_service_names_the_pods_that_are_ready() {
     lab.settle();
     check(&lab.get("/api/v1/namespaces/default/endpoints/web"), 404, json!({}));
 }
+
+#[test]
+fn a_deployment_remembers_as_much_as_it_is_told() {
+    let lab = Lab::new();
+    let mut web = workload("Deployment", "web", "i:0", Some(1));
+    web["spec"]["revisionHistoryLimit"] = json!(1);
+    lab.create(&format!("{APPS}/deployments"), &web);
+    lab.settle();
+    for image in ["i:1", "i:2", "i:3"] {
+        web["spec"]["template"]["spec"]["containers"][0]["image"] = image.into();
+        lab.json(&format!("PUT {APPS}/deployments/web"), &web);
+        lab.settle();
+    }
+    let sets = lab.get(&format!("{APPS}/replicasets")).json();
+    let mut images: Vec<_> = sets["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|set| set["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap())
+        .collect();
+    images.sort_unstable();
+    assert_eq!(images, ["i:2", "i:3"]);
+}

@@ -68,9 +68,8 @@ impl Strategy {
 
 /// Applies a strategic merge patch.
 pub(crate) fn strategic_merge(of: Define, target: &mut Value, patch: &Value) -> Result<(), PatchError> {
-    let definition = schema::definition_name(of).unwrap_or_default();
     match patch {
-        Value::Object(patch) => merge_map(target, patch, &definition),
+        Value::Object(patch) => merge_map(target, patch, &of.name()),
         _ => Err(PatchError::Malformed(
             "json: cannot unmarshal patch into Go value of type map[string]interface {}".into(),
         )),

@@ -42,7 +42,7 @@ pub(super) const KINDS: &[Kind] = &[
             rolling(set, "updateStrategy", json!({"maxSurge": 0, "maxUnavailable": 1}));
         },
         validate,
-        schema: define::<api::DaemonSet>,
+        schema: define::<api::DaemonSet>(),
         generation: true,
         ..Kind::new(GROUP, "daemonsets", "daemonset", "DaemonSet")
     },
@@ -67,7 +67,7 @@ pub(super) const KINDS: &[Kind] = &[
             rolling(deployment, "strategy", json!({"maxSurge": "25%", "maxUnavailable": "25%"}));
         },
         validate,
-        schema: define::<api::Deployment>,
+        schema: define::<api::Deployment>(),
         generation: true,
         ..Kind::new(GROUP, "deployments", "deployment", "Deployment")
     },
@@ -90,7 +90,7 @@ pub(super) const KINDS: &[Kind] = &[
             default(set, &["spec", "replicas"], 1);
         },
         validate,
-        schema: define::<api::ReplicaSet>,
+        schema: define::<api::ReplicaSet>(),
         generation: true,
         ..Kind::new(GROUP, "replicasets", "replicaset", "ReplicaSet")
     },
@@ -105,7 +105,7 @@ pub(super) const KINDS: &[Kind] = &[
             default(set, &["spec", "podManagementPolicy"], "OrderedReady");
         },
         validate,
-        schema: define::<api::StatefulSet>,
+        schema: define::<api::StatefulSet>(),
         generation: true,
         ..Kind::new(GROUP, "statefulsets", "statefulset", "StatefulSet")
     },

@@ -36,7 +36,7 @@ pub(super) const KINDS: &[Kind] = &[
             default(job, &["spec", "suspend"], false);
         },
         validate: |job, _| require(job, &["spec.schedule"]),
-        schema: define::<api::CronJob>,
+        schema: define::<api::CronJob>(),
         generation: true,
         ..Kind::new(GROUP, "cronjobs", "cronjob", "CronJob")
     },
@@ -55,7 +55,7 @@ pub(super) const KINDS: &[Kind] = &[
         fields: &[("status.successful", "/status/succeeded")],
         prepare,
         validate,
-        schema: define::<api::Job>,
+        schema: define::<api::Job>(),
         generation: true,
         ..Kind::new(GROUP, "jobs", "job", "Job")
     },

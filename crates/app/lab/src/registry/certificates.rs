@@ -23,7 +23,7 @@ pub(super) const KINDS: &[Kind] = &[Kind {
         Column::new("Condition", Cell::With(condition)),
     ],
     fields: &[("spec.signerName", "/spec/signerName")],
-    schema: define::<CertificateSigningRequest>,
+    schema: define::<CertificateSigningRequest>(),
     prepare,
     validate: |request, _| require(request, &["spec.request", "spec.signerName", "spec.usages"]),
     ..Kind::new(

@@ -28,18 +28,18 @@ pub(super) const KINDS: &[Kind] = &[
         short_names: &["cm"],
         columns: &[Column::new("Data", Cell::With(config_map_entries)), AGE],
         validate: config_map_validate,
-        ..core("configmaps", "configmap", "ConfigMap", define::<api::ConfigMap>)
+        ..core("configmaps", "configmap", "ConfigMap", define::<api::ConfigMap>())
     },
     Kind {
         short_names: &["ep"],
         columns: &[Column::new("Endpoints", Cell::With(endpoint_addresses)), AGE],
-        ..core("endpoints", "endpoints", "Endpoints", define::<api::Endpoints>)
+        ..core("endpoints", "endpoints", "Endpoints", define::<api::Endpoints>())
     },
     events::CORE,
     Kind {
         short_names: &["limits"],
         columns: super::cells::CREATED_AT,
-        ..core("limitranges", "limitrange", "LimitRange", define::<api::LimitRange>)
+        ..core("limitranges", "limitrange", "LimitRange", define::<api::LimitRange>())
     },
     Kind {
         short_names: &["ns"],
@@ -53,7 +53,7 @@ pub(super) const KINDS: &[Kind] = &[
         fields: &[("status.phase", "/status/phase"), ("name", "/metadata/name")],
         name_rule: NameRule::Label,
         prepare: namespace_prepare,
-        ..core("namespaces", "namespace", "Namespace", define::<api::Namespace>)
+        ..core("namespaces", "namespace", "Namespace", define::<api::Namespace>())
     },
     nodes::NODES,
     Kind {
@@ -78,7 +78,7 @@ pub(super) const KINDS: &[Kind] = &[
             "persistentvolumeclaims",
             "persistentvolumeclaim",
             "PersistentVolumeClaim",
-            define::<api::PersistentVolumeClaim>,
+            define::<api::PersistentVolumeClaim>(),
         )
     },
     Kind {
@@ -103,20 +103,20 @@ pub(super) const KINDS: &[Kind] = &[
             phase_at_creation(volume, old, "Available");
         },
         validate: |volume, _| super::rules::require(volume, &["spec.accessModes", "spec.capacity"]),
-        ..core("persistentvolumes", "persistentvolume", "PersistentVolume", define::<api::PersistentVolume>)
+        ..core("persistentvolumes", "persistentvolume", "PersistentVolume", define::<api::PersistentVolume>())
     },
     pods::PODS,
     Kind {
         short_names: &["quota"],
         subresources: &[STATUS],
-        ..core("resourcequotas", "resourcequota", "ResourceQuota", define::<api::ResourceQuota>)
+        ..core("resourcequotas", "resourcequota", "ResourceQuota", define::<api::ResourceQuota>())
     },
     Kind {
         columns: &[Column::new("Type", Cell::Text("/type")), Column::new("Data", Cell::Count("/data")), AGE],
         fields: &[("type", "/type")],
         prepare: secret_prepare,
         validate: secret_validate,
-        ..core("secrets", "secret", "Secret", define::<api::Secret>)
+        ..core("secrets", "secret", "Secret", define::<api::Secret>())
     },
     Kind {
         short_names: &["sa"],
@@ -127,9 +127,9 @@ pub(super) const KINDS: &[Kind] = &[
             kind: "TokenRequest",
             verbs: CREATE,
             behaviour: Behaviour::Review(Review::TokenRequest),
-            schema: Some(define::<k8s_openapi::api::authentication::v1::TokenRequest>),
+            schema: Some(define::<k8s_openapi::api::authentication::v1::TokenRequest>()),
         }],
-        ..core("serviceaccounts", "serviceaccount", "ServiceAccount", define::<api::ServiceAccount>)
+        ..core("serviceaccounts", "serviceaccount", "ServiceAccount", define::<api::ServiceAccount>())
     },
     services::SERVICES,
 ];
@@ -265,7 +265,7 @@ const EVICTION: Subresource = Subresource {
     kind: "Eviction",
     verbs: CREATE,
     behaviour: Behaviour::Eviction,
-    schema: Some(define::<Eviction>),
+    schema: Some(define::<Eviction>()),
 };
 
 const BINDING: Subresource = Subresource {
@@ -274,5 +274,5 @@ const BINDING: Subresource = Subresource {
     kind: "Binding",
     verbs: CREATE,
     behaviour: Behaviour::Binding,
-    schema: Some(define::<api::Binding>),
+    schema: Some(define::<api::Binding>()),
 };

@@ -18,7 +18,7 @@ pub(super) const KINDS: &[Kind] = &[Kind {
         Column::new("Endpoints", Cell::With(endpoints)),
         AGE,
     ],
-    schema: define::<EndpointSlice>,
+    schema: define::<EndpointSlice>(),
     validate: |slice, _| require(slice, &["addressType"]),
     ..Kind::new("discovery.k8s.io", "endpointslices", "endpointslice", "EndpointSlice")
 }];

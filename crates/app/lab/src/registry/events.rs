@@ -58,7 +58,7 @@ pub(super) const CORE: Kind = Kind {
         Column::wide("Count", Cell::With(|event| number(event, "/count").max(1).to_string())),
     ],
     fields: CORE_FIELDS,
-    schema: define::<CoreEvent>,
+    schema: define::<CoreEvent>(),
     validate,
     ..Kind::new("", "events", "event", "Event")
 };
@@ -73,7 +73,7 @@ pub(super) const KINDS: &[Kind] = &[Kind {
         Column::new("Message", Cell::With(|event| text(event, "/note").trim().into())),
     ],
     fields: FIELDS,
-    schema: define::<Event>,
+    schema: define::<Event>(),
     view: Some(View { to_storage, from_storage }),
     ..Kind::new("events.k8s.io", "events", "event", "Event")
 }];

@@ -21,7 +21,7 @@ pub(super) const KINDS: &[Kind] = &[
         ],
         prepare: |schema, _| crate::object::default(schema, &["spec", "matchingPrecedence"], 1000),
         validate: flow_schema,
-        schema: define::<api::FlowSchema>,
+        schema: define::<api::FlowSchema>(),
         generation: true,
         ..Kind::new(GROUP, "flowschemas", "flowschema", "FlowSchema")
     },
@@ -43,7 +43,7 @@ pub(super) const KINDS: &[Kind] = &[
             AGE,
         ],
         validate: |level, _| super::rules::require(level, &["spec.type"]),
-        schema: define::<api::PriorityLevelConfiguration>,
+        schema: define::<api::PriorityLevelConfiguration>(),
         generation: true,
         ..Kind::new(
             GROUP,

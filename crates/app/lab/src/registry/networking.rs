@@ -26,7 +26,7 @@ pub(super) const KINDS: &[Kind] = &[
             Column::new("Ports", Cell::With(ports)),
             AGE,
         ],
-        schema: define::<api::Ingress>,
+        schema: define::<api::Ingress>(),
         generation: true,
         ..Kind::new(GROUP, "ingresses", "ingress", "Ingress")
     },
@@ -49,7 +49,7 @@ pub(super) const KINDS: &[Kind] = &[
                 }
             }
         },
-        schema: define::<api::NetworkPolicy>,
+        schema: define::<api::NetworkPolicy>(),
         generation: true,
         ..Kind::new(GROUP, "networkpolicies", "networkpolicy", "NetworkPolicy")
     },

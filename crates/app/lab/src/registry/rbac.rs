@@ -24,7 +24,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind {
         namespaced: false,
         columns: BINDING_COLUMNS,
-        schema: define::<api::ClusterRoleBinding>,
+        schema: define::<api::ClusterRoleBinding>(),
         prepare: binding_defaults,
         validate: binding,
         ..rbac("clusterrolebindings", "clusterrolebinding", "ClusterRoleBinding")
@@ -32,21 +32,21 @@ pub(super) const KINDS: &[Kind] = &[
     Kind {
         namespaced: false,
         columns: CREATED_AT,
-        schema: define::<api::ClusterRole>,
+        schema: define::<api::ClusterRole>(),
         prepare: rules_present,
         validate: cluster_role,
         ..rbac("clusterroles", "clusterrole", "ClusterRole")
     },
     Kind {
         columns: BINDING_COLUMNS,
-        schema: define::<api::RoleBinding>,
+        schema: define::<api::RoleBinding>(),
         prepare: binding_defaults,
         validate: binding,
         ..rbac("rolebindings", "rolebinding", "RoleBinding")
     },
     Kind {
         columns: CREATED_AT,
-        schema: define::<api::Role>,
+        schema: define::<api::Role>(),
         prepare: rules_present,
         validate: |role, _| rules(role, true),
         ..rbac("roles", "role", "Role")

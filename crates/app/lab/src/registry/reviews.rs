@@ -14,7 +14,7 @@ pub(super) const AUTHENTICATION: &[Kind] = &[
         "selfsubjectreview",
         "SelfSubjectReview",
         Review::SelfSubjectReview,
-        define::<authentication::SelfSubjectReview>,
+        define::<authentication::SelfSubjectReview>(),
     ),
     Kind::asked(
         AUTHN,
@@ -22,7 +22,7 @@ pub(super) const AUTHENTICATION: &[Kind] = &[
         "tokenreview",
         "TokenReview",
         Review::TokenReview,
-        define::<authentication::TokenReview>,
+        define::<authentication::TokenReview>(),
     ),
 ];
 
@@ -35,7 +35,7 @@ pub(super) const AUTHORIZATION: &[Kind] = &[
             "localsubjectaccessreview",
             "LocalSubjectAccessReview",
             Review::LocalSubjectAccessReview,
-            define::<authorization::LocalSubjectAccessReview>,
+            define::<authorization::LocalSubjectAccessReview>(),
         )
     },
     Kind::asked(
@@ -44,7 +44,7 @@ pub(super) const AUTHORIZATION: &[Kind] = &[
         "selfsubjectaccessreview",
         "SelfSubjectAccessReview",
         Review::SelfSubjectAccessReview,
-        define::<authorization::SelfSubjectAccessReview>,
+        define::<authorization::SelfSubjectAccessReview>(),
     ),
     Kind::asked(
         AUTHZ,
@@ -52,7 +52,7 @@ pub(super) const AUTHORIZATION: &[Kind] = &[
         "selfsubjectrulesreview",
         "SelfSubjectRulesReview",
         Review::SelfSubjectRulesReview,
-        define::<authorization::SelfSubjectRulesReview>,
+        define::<authorization::SelfSubjectRulesReview>(),
     ),
     Kind::asked(
         AUTHZ,
@@ -60,6 +60,6 @@ pub(super) const AUTHORIZATION: &[Kind] = &[
         "subjectaccessreview",
         "SubjectAccessReview",
         Review::SubjectAccessReview,
-        define::<authorization::SubjectAccessReview>,
+        define::<authorization::SubjectAccessReview>(),
     ),
 ];

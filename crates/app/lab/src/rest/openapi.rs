@@ -9,7 +9,7 @@ use crate::{
     object::set,
     patch::{Strategy, strategy},
     registry::{self, GROUPS, Kind, Subresource},
-    schema::{self, DEFINITIONS},
+    schema::DEFINITIONS,
 };
 
 const PREFIX: &str = "#/components/schemas/";
@@ -50,9 +50,9 @@ pub(super) fn v3(group: &str, version: &str) -> Value {
         for sub in kind.subresources {
             let path = format!("{collection}/{{name}}/{}", sub.name);
             paths.insert(path, operations(kind, Some(sub), &["get", "create", "update", "patch"]));
-            wanted.extend(sub.schema.and_then(schema::definition_name));
+            wanted.extend(sub.schema.map(|schema| schema.name().into_owned()));
         }
-        wanted.extend(schema::definition_name(kind.schema));
+        wanted.insert(kind.schema.name().into_owned());
     }
     json!({
         "openapi": "3.0.0",
@@ -86,7 +86,7 @@ fn operation(kind: &Kind, sub: Option<&Subresource>, verb: &str) -> Value {
     let shown = sub.map_or("", |sub| sub.kind);
     let shown = if shown.is_empty() { kind.kind } else { shown };
     let schema = sub.and_then(|sub| sub.schema).unwrap_or(kind.schema);
-    let reference = format!("{PREFIX}{}", schema::definition_name(schema).unwrap_or_default());
+    let reference = format!("{PREFIX}{}", schema.name());
     let content = json!({"application/json": {"schema": {"$ref": reference}}});
     let action = match verb {
         "create" => "post",
@@ -184,14 +184,14 @@ fn mark_strategies(name: &str, definition: &mut Value) {
 }
 
 static KINDS_OF: LazyLock<Vec<(String, Value)>> = LazyLock::new(|| {
-    let own = registry::all().filter_map(|kind| {
+    let own = registry::all().map(|kind| {
         let gvk = json!([{"group": kind.group, "version": kind.version, "kind": kind.kind}]);
-        Some((schema::definition_name(kind.schema)?, gvk))
+        (kind.schema.name().into_owned(), gvk)
     });
     let below = registry::all().flat_map(|kind| kind.subresources).filter_map(|sub| {
         let (group, version) = sub.group_version?;
         let gvk = json!([{"group": group, "version": version, "kind": sub.kind}]);
-        Some((schema::definition_name(sub.schema?)?, gvk))
+        Some((sub.schema?.name().into_owned(), gvk))
     });
     own.chain(below).collect()
 });

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::{DEFINITIONS, Define, definition_name, reference};
+use super::{DEFINITIONS, Define, reference};
 
 /// A value in the shape of its type.
 pub(crate) struct Decoded {
@@ -35,13 +35,13 @@ impl fmt::Display for TypeMismatch {
 
 /// Brings `value` into the shape of a type.
 pub(crate) fn decode(schema: Define, mut value: Value) -> Result<Decoded, TypeMismatch> {
-    let name = definition_name(schema).unwrap_or_default();
+    let name = schema.name();
     let mut walk = Walk { unknown: Vec::new() };
     let at = At { owner: short(&name), fields: String::new(), path: String::new() };
     if value.is_null() {
         value = Value::Object(Map::new());
     }
-    if let Some(definition) = DEFINITIONS.get(&name) {
+    if let Some(definition) = DEFINITIONS.get(&*name) {
         walk.value(&mut value, definition, &at)?;
     }
     walk.unknown.sort();

@@ -9,7 +9,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Map, Number, Value, json};
 use types::Timestamp;
 
-use super::{DEFINITIONS, Define, definition_name, reference};
+use super::{DEFINITIONS, Define, reference};
 
 /// What every protobuf body begins with.
 const MAGIC: &[u8] = b"k8s\0";
@@ -47,8 +47,7 @@ pub(crate) fn decode_protobuf(schema: Define, kind: &str, body: &[u8]) -> Result
     }
     let mut object = Map::new();
     if of.is_empty() || of == kind {
-        let name = definition_name(schema).unwrap_or_default();
-        message(raw, &name, &mut object)?;
+        message(raw, &schema.name(), &mut object)?;
     }
     for (member, text) in [("apiVersion", api_version), ("kind", of)] {
         if !text.is_empty() {

@@ -24,7 +24,7 @@ pub(super) const NODES: Kind = Kind {
         ),
     ],
     fields: &[("spec.unschedulable", "/spec/unschedulable")],
-    ..core("nodes", "node", "Node", define::<api::Node>)
+    ..core("nodes", "node", "Node", define::<api::Node>())
 };
 
 fn status(node: &Value) -> String {

@@ -44,7 +44,7 @@ pub(super) const PODS: Kind = Kind {
     prepare,
     validate,
     generation: true,
-    ..core("pods", "pod", "Pod", define::<api::Pod>)
+    ..core("pods", "pod", "Pod", define::<api::Pod>())
 };
 
 fn prepare(pod: &mut Value, old: Option<&Value>) {

@@ -23,7 +23,7 @@ pub(super) const SERVICES: Kind = Kind {
     name_rule: NameRule::ServiceName,
     prepare,
     validate,
-    ..core("services", "service", "Service", define::<api::Service>)
+    ..core("services", "service", "Service", define::<api::Service>())
 };
 
 fn prepare(service: &mut Value, old: Option<&Value>) {
