@@ -1,6 +1,9 @@
 //! Certificates for tests.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::{Duration, SystemTime},
+};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
@@ -33,6 +36,8 @@ pub struct Spec<'a> {
     pub for_servers: bool,
     /// Its validity ended in 2021.
     pub expired: bool,
+    /// Its validity ends so long from now, to the second; `None` for much later.
+    pub good_for: Option<Duration>,
 }
 
 impl Authority {
@@ -75,6 +80,9 @@ impl Authority {
             true => ExtendedKeyUsagePurpose::ServerAuth,
             false => ExtendedKeyUsagePurpose::ClientAuth,
         }];
+        if let Some(good_for) = spec.good_for {
+            params.not_after = (SystemTime::now() + good_for).into();
+        }
         if spec.expired {
             params.not_before = rcgen::date_time_ymd(2020, 1, 1);
             params.not_after = rcgen::date_time_ymd(2021, 1, 1);

@@ -115,6 +115,12 @@ impl Manner {
         }
     }
 
+    /// For a request that could not be read: nothing is known of it, and what stands behind it on
+    /// an HTTP/1.1 connection is not read either.
+    pub(crate) fn unread(http_1: bool) -> Self {
+        Self { last_on_connection: http_1, ..Self::default() }
+    }
+
     /// The form to write a `Status` in, if the client accepts one.
     pub(crate) fn acceptable(&self) -> Option<MediaType> {
         let query = self.target.as_ref().and_then(PathAndQuery::query).unwrap_or_default();
@@ -160,10 +166,7 @@ pub(crate) fn write(answer: &Answer, manner: &Manner, audit_id: &HeaderValue) ->
         | Answer::Text(..) => {
             headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         }
-        Answer::BadRequest | Answer::HeadersTooLarge => {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        Answer::Unauthorized | Answer::Status(_) => {}
+        Answer::BadRequest | Answer::HeadersTooLarge | Answer::Unauthorized | Answer::Status(_) => {}
     }
     // UPSTREAM: what cannot be read is answered before there is an audit ID, and what cannot be
     // understood before there is a Cache-Control (kube-apiserver 1.36)

@@ -1,6 +1,7 @@
 //! The body of an answer, which keeps its request's books open until its last byte.
 
 use std::{
+    future::Future,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -8,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::time::{Sleep, sleep_until};
 use upstream::PooledBody;
 
 use crate::{connection::OpenedStream, exchange::Exchange};
@@ -18,6 +20,8 @@ pub(crate) struct Body {
     exchange: Option<Box<Exchange>>,
     /// HTTP/2: the stream that it is sent on.
     stream: Option<OpenedStream>,
+    /// When it is cut off, of a long-running request: with the requester's credential.
+    end: Option<Pin<Box<Sleep>>>,
 }
 
 enum Content {
@@ -31,17 +35,19 @@ impl Body {
     /// The gate's own words.
     pub(crate) fn own(text: Bytes, exchange: Option<Box<Exchange>>) -> Self {
         let content = if text.is_empty() { Content::Nothing } else { Content::Own(text) };
-        Self { content, exchange, stream: None }
+        Self { content, exchange, stream: None, end: None }
     }
 
     /// The upstream's, on a connection that is used again.
-    pub(crate) fn pooled(body: PooledBody<Incoming>, exchange: Box<Exchange>) -> Self {
-        Self { content: Content::Pooled(body), exchange: Some(exchange), stream: None }
+    pub(crate) fn pooled(body: PooledBody<Incoming>, exchange: Box<Exchange>, lasts: bool) -> Self {
+        let end = if lasts { exchange.credential_end() } else { None };
+        let end = end.map(|end| Box::pin(sleep_until(end)));
+        Self { content: Content::Pooled(body), exchange: Some(exchange), stream: None, end }
     }
 
     /// The upstream's, on a connection that ends with it.
     pub(crate) fn direct(body: Incoming, exchange: Box<Exchange>) -> Self {
-        Self { content: Content::Direct(body), exchange: Some(exchange), stream: None }
+        Self { content: Content::Direct(body), exchange: Some(exchange), stream: None, end: None }
     }
 
     /// The same, on this stream.
@@ -52,7 +58,7 @@ impl Body {
 
     /// None; whoever holds the exchange closes its books.
     pub(crate) fn none() -> Self {
-        Self { content: Content::Nothing, exchange: None, stream: None }
+        Self { content: Content::Nothing, exchange: None, stream: None, end: None }
     }
 }
 
@@ -64,6 +70,11 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if self.end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready()) {
+            // A clean end: a client watches anew, and has to show a credential that is good.
+            self.content = Content::Nothing;
+            self.end = None;
+        }
         match &mut self.content {
             Content::Nothing => Poll::Ready(None),
             Content::Own(text) => {

@@ -1,11 +1,14 @@
 //! One request from its arrival to the last byte of its answer: what is on record about it, and
 //! what it holds on to in the meantime.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use admission::Seat;
 use audit::{Outcome, Record, Stage};
-use authn::Remarks;
+use authn::{Identity, Remarks};
 use http::{HeaderMap, HeaderValue, header};
 use sinks::log::{Commit, NotRecorded};
 use telemetry::{InFlight, OpenStream, Series};
@@ -22,6 +25,8 @@ pub(crate) struct Exchange {
     /// When the head was complete.
     pub(crate) at: Timestamp,
     started: Instant,
+    /// The last moment at which the requester's credential is good.
+    valid_until: Option<Timestamp>,
     /// The client's `Audit-ID`, or ours.
     pub(crate) audit_id: HeaderValue,
     /// `Warning` headers of the answer.
@@ -60,6 +65,7 @@ impl Exchange {
             line,
             at,
             started: Instant::now(),
+            valid_until: None,
             audit_id,
             warnings: Vec::new(),
             annotations: Vec::new(),
@@ -85,6 +91,18 @@ impl Exchange {
                 "refused"
             );
         }
+    }
+
+    /// Whatever lasts of this request ends with the credential that it was let in by.
+    pub(crate) fn ends_with(&mut self, identity: &Identity) {
+        self.valid_until = identity.valid_until;
+    }
+
+    /// When the requester's credential ends; `None` if it does not.
+    pub(crate) fn credential_end(&self) -> Option<tokio::time::Instant> {
+        let left = self.valid_until?.duration_since(Timestamp::now());
+        // One that ends beyond what a clock can hold does not end.
+        tokio::time::Instant::now().checked_add(Duration::try_from(left).unwrap_or_default())
     }
 
     /// Keeps what authenticators left behind, for the answer and for the record.

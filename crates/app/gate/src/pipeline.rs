@@ -44,7 +44,10 @@ pub(crate) async fn answer(
     let mut exchange = Box::new(Exchange::new(&worker, line, Timestamp::now(), audit_id));
     let (read, mut request) = match request::read(&secured, Arrival { request, head }).noted(&mut exchange) {
         Ok(read) => read,
-        Err(refused) => return say(&refused.answer, &Manner::default(), exchange),
+        Err(refused) => {
+            let manner = Manner::unread(exchange.line().is_some());
+            return say(&refused.answer, &manner, exchange);
+        }
     };
     match decide(&worker, &secured, read, &mut request, &mut exchange).await {
         Ok(accepted) => {

@@ -73,6 +73,13 @@ impl Running {
         self.gate.phase.send_replace(Phase::Draining);
     }
 
+    /// Opens the audit log anew, so that a file that was moved away can be taken away.
+    pub fn reopen_logs(&self) {
+        if let Some(audit) = &self.gate.audit {
+            audit.sink.reopen();
+        }
+    }
+
     /// Blocks until the gate has stopped.
     pub fn wait(mut self) {
         self.join();

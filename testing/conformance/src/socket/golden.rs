@@ -214,7 +214,7 @@ impl Instance {
             options.service_account_issuer = vec![ISSUER.to_owned()];
         })?;
         let client = |common_name, organizations: &[&str], for_servers| {
-            fixture.authority.client(&Spec { common_name, organizations, for_servers, expired: false })
+            fixture.authority.client(&Spec { common_name, organizations, for_servers, ..Spec::default() })
         };
         let stranger = Authority::new("some-other-ca");
         let certificates = HashMap::from([

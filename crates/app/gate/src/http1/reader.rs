@@ -343,3 +343,85 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for HeadReader<S> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        head_bytes: 1024,
+        head_time: Duration::from_millis(50),
+        idle_time: Duration::from_millis(50),
+    };
+
+    fn run<F: Future<Output = ()>>(
+        test: impl FnOnce(DuplexStream, HeadReader<DuplexStream>, Arc<Line>) -> F,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (client, server) = duplex(64 * 1024);
+            let line = Arc::new(Line::default());
+            let reader = HeadReader::new(server, Arc::clone(&line), LIMITS);
+            test(client, reader, line).await;
+        });
+    }
+
+    #[test]
+    fn hands_over_one_request_at_a_time() {
+        run(|mut client, mut reader, line| async move {
+            let first = "PUT /a#b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+            client.write_all(format!("{first}GET /2 HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
+            let mut buffer = vec![0; 4096];
+            let mut got = String::new();
+            let whole = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+            while got.len() < whole.len() {
+                let read = reader.read(&mut buffer).await.unwrap();
+                got.push_str(&String::from_utf8_lossy(buffer.get(..read).unwrap()));
+            }
+            assert_eq!(got, whole);
+            let head = line.take_head().unwrap().unwrap();
+            assert_eq!((&*head.target, head.framing), (&b"/a#b"[..], Framing::Length(3)));
+            let waits = tokio::time::timeout(Duration::from_millis(10), reader.read(&mut buffer)).await;
+            assert!(waits.is_err(), "the second head came while the first request was inside");
+            assert_eq!(line.take_head(), None);
+            line.request_done();
+            let read = reader.read(&mut buffer).await.unwrap();
+            assert_eq!(buffer.get(..read).unwrap(), b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert_eq!(&*line.take_head().unwrap().unwrap().target, b"/2");
+        });
+    }
+
+    #[test]
+    fn a_slow_head_and_a_silent_client_run_out_of_time() {
+        for sent in ["", "GET / HTTP/1.1\r\nHost:"] {
+            run(|mut client, mut reader, _| async move {
+                client.write_all(sent.as_bytes()).await.unwrap();
+                let error = reader.read(&mut [0; 64]).await.unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{sent:?}");
+            });
+        }
+    }
+
+    #[test]
+    fn a_client_that_leaves_is_noticed_while_its_request_is_inside() {
+        run(|mut client, mut reader, _| async move {
+            client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+            assert!(reader.read(&mut [0; 64]).await.unwrap() > 0);
+            drop(client);
+            assert_eq!(reader.read(&mut [0; 64]).await.unwrap(), 0);
+        });
+    }
+
+    #[test]
+    fn a_head_that_is_too_long_is_refused_unread() {
+        run(|mut client, mut reader, line| async move {
+            client.write_all("GET /".repeat(300).as_bytes()).await.unwrap();
+            let mut buffer = vec![0; 4096];
+            let read = reader.read(&mut buffer).await.unwrap();
+            assert_eq!(buffer.get(..read).unwrap(), REFUSED);
+            assert_eq!(line.take_head(), Some(Err(BadHead::TooLong)));
+        });
+    }
+}

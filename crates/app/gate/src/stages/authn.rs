@@ -34,6 +34,7 @@ pub(crate) async fn identify(
         Ok(authenticated) => {
             authenticated.consumed.strip(&mut request.headers);
             exchange.remark(&authenticated.remarks);
+            exchange.ends_with(&authenticated.identity);
             let user = authenticated.identity.user;
             worker.metrics.authenticated(&user.name);
             pass(Known { user }, Layer::Authentication)

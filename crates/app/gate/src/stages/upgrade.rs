@@ -73,13 +73,19 @@ fn turn_over(
         line.let_through();
     }
     tokio::spawn(async move {
-        // Until one side ends, or the worker does: dropping the exchange closes the books.
+        // Until one side ends, the credential or the worker does: dropping the exchange closes the
+        // books.
+        let end = exchange.credential_end();
         let _open = exchange;
         let Some(client) = client else { return };
         let Ok((client, upstream)) = tokio::try_join!(client, hyper::upgrade::on(response)) else { return };
         let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
-        let passed = tokio::io::copy_bidirectional(&mut client, &mut upstream).await;
-        tracing::debug!(?passed, "an upgraded connection ended");
+        let passed = tokio::io::copy_bidirectional(&mut client, &mut upstream);
+        match end {
+            None => drop(passed.await),
+            // Too late is the one thing that does not happen: the bytes stop with the credential.
+            Some(end) => drop(tokio::time::timeout_at(end, passed).await),
+        }
     });
     answer
 }

@@ -80,7 +80,7 @@ pub(crate) async fn forward(
             if manner.last_on_connection {
                 parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok(Response::from_parts(parts, Body::pooled(body, exchange)))
+            Ok(Response::from_parts(parts, Body::pooled(body, exchange, manner.long_running)))
         }
         Err(error) => {
             let refused = failed(worker, &error);

@@ -98,3 +98,32 @@ fn h2c_is_not_an_upgrade() {
     let seen = world.upstream.take();
     assert_eq!((seen[0].header("upgrade"), seen[0].header("http2-settings")), (None, None));
 }
+
+#[test]
+fn a_client_that_leaves_takes_its_request_along() {
+    // Neither the answer nor the rest of a watch is waited for once the client is gone: the gate
+    // counts the exchange as ended.
+    let mut world =
+        World::answering(|_| Reply::Bytes(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec()));
+    let mut client = world.dev();
+    client.send(request("GET /api/v1/pods?watch=1", &["Audit-ID: left"])).unwrap();
+    assert_eq!(client.receive_head().unwrap().status, 200);
+    drop(client);
+    world.until_on_record("left", "ResponseComplete");
+    assert!(world.audit().iter().any(|event| event.contains("\"code\":200")));
+}
+
+#[test]
+fn a_watch_ends_with_the_certificate() {
+    let world =
+        World::answering(|_| Reply::Bytes(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec()));
+    let seconds = 3;
+    let mut client = world.connect(Some(&world.short_lived("dev", &["dev"], seconds)));
+    client.send(request("GET /api/v1/pods?watch=1", &[])).unwrap();
+    assert_eq!(client.receive_head().unwrap().status, 200);
+    let mut rest = Vec::new();
+    client.stream().take(5).read_to_end(&mut rest).unwrap();
+    assert_eq!(rest, b"0\r\n\r\n", "a clean end");
+    // The connection lives on, the credential does not.
+    assert_eq!(client.roundtrip(request("GET /version", &[])).unwrap().status, 401);
+}

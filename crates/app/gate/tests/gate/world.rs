@@ -1,5 +1,7 @@
 //! A gate, what stands behind it, and who comes to it.
 
+use std::time::{Duration, Instant};
+
 use gate::{Options, Running, start};
 use testkit::{Authority, Certified, Client, Folder, Message, Reply, Response, Spec, Upstream};
 
@@ -85,6 +87,17 @@ impl World {
         self.kept.clients.client(&Spec { common_name: Some(common_name), organizations, ..Spec::default() })
     }
 
+    /// A certificate that is good for so many seconds from now.
+    pub(crate) fn short_lived(&self, common_name: &str, organizations: &[&str], seconds: u64) -> Certified {
+        let good_for = Some(Duration::from_secs(seconds));
+        self.kept.clients.client(&Spec {
+            common_name: Some(common_name),
+            organizations,
+            good_for,
+            ..Spec::default()
+        })
+    }
+
     pub(crate) fn connect(&self, certificate: Option<&Certified>) -> Client {
         self.try_connect(certificate).unwrap()
     }
@@ -111,6 +124,20 @@ impl World {
         let ca = self.kept.server_ca.pem();
         let answers = testkit::http2(self.running().address(), ca, &requests);
         answers.into_iter().map(|answer| answer.status).collect()
+    }
+
+    /// Waits until this event is on record.
+    pub(crate) fn until_on_record(&self, audit_id: &str, stage: &str) {
+        let (id, stage) = (format!("\"auditID\":\"{audit_id}\""), format!("\"stage\":\"{stage}\""));
+        let patience = Instant::now() + Duration::from_secs(20);
+        loop {
+            let log = std::fs::read_to_string(self.kept.folder.path().join("audit.log")).unwrap();
+            if log.lines().any(|line| line.contains(&id) && line.contains(&stage)) {
+                return;
+            }
+            assert!(Instant::now() < patience, "no {stage} of {id}");
+            std::thread::yield_now();
+        }
     }
 
     /// Stops the gate and returns its audit events, one JSON text a line.

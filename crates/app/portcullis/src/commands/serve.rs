@@ -20,7 +20,7 @@ use crate::exit::{self, Failure};
 #[derive(clap::Args)]
 #[command(after_help = "\
 Exit codes: 0 stopped as asked, 2 called wrongly, 3 could not run.\n\n\
-SIGTERM or SIGINT drains: no new connections, running requests end within --shutdown-grace; watches \
+SIGHUP opens the audit log anew, for logrotate. SIGTERM or SIGINT drains: no new connections, running requests end within --shutdown-grace; watches \
 and upgraded connections are told at once and closed at its end. A second signal ends it at once.")]
 pub(crate) struct Serve {
     #[command(flatten)]
@@ -201,7 +201,14 @@ fn until_told_to_stop(running: Running) -> Result<(), Failure> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate()).map_err(Failure::could_not_run)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::could_not_run)?;
-        tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
+        let mut hang_up = signal(SignalKind::hangup()).map_err(Failure::could_not_run)?;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hang_up.recv() => running.reopen_logs(),
+            }
+        }
         exit::say("draining; once more to stop at once")?;
         running.shutdown();
         let mut drained = tokio::task::spawn_blocking(move || running.wait());

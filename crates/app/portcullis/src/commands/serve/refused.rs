@@ -22,7 +22,7 @@ const OIDC: &str = "OpenID Connect tokens are not accepted yet";
 const WEBHOOK_AUTHN: &str = "the token webhook is not asked yet";
 const FRONT_PROXY: &str = "front proxies are not believed yet; X-Remote-* headers are always stripped";
 const ISSUING: &str = "the gate verifies service-account tokens, the API server behind it issues them";
-const ROTATION: &str = "the gate does not rotate its audit log; let logrotate or the like do it";
+const ROTATION: &str = "the gate does not rotate its audit log; let logrotate do it, with SIGHUP afterwards";
 const BATCH: &str = "batching is not configurable; --audit-log-mode=batch writes at most 10 ms late";
 const TRUNCATE: &str = "events hold metadata only and are never truncated";
 const AUDIT_WEBHOOK: &str = "audit events go to --audit-log-path only, so far";
