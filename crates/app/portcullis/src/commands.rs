@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod lab;
 pub(crate) mod serve;
 mod status;
 
@@ -12,6 +13,8 @@ const ADMIN_ADDRESS: &str = "127.0.0.1:6444";
 pub(crate) enum Command {
     /// Stand in front of an API server and let only those through whom every layer lets pass.
     Serve(Box<serve::Serve>),
+    /// Run an API server that needs nothing, with the gate in front of it: for trying and for tests.
+    Lab(lab::Lab),
     /// Show the six layers of a running gate: on, off or degraded, since when, and why.
     Status(status::Status),
 }
@@ -21,6 +24,7 @@ impl Command {
     pub(crate) fn run(self) -> Result<u8, Failure> {
         match self {
             Self::Serve(serve) => serve.run(),
+            Self::Lab(lab) => lab.run(),
             Self::Status(status) => status.run(),
         }
     }

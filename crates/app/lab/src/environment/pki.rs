@@ -25,6 +25,16 @@ const RENEW_BEFORE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Certificates begin a little in the past, for clients whose clock is behind.
 const BACKDATED: SignedDuration = SignedDuration::from_mins(5);
 
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+/// How clients inside and outside of the cluster call its API server.
+const NAMES: &[&str] = &[
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+];
+
 /// Why the lab's keys and certificates cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum PkiError {
@@ -88,20 +98,22 @@ impl Pki {
         files::make_private_folder(folder).map_err(|source| file_error(folder, source))?;
         pki.authority("ca", "portcullis-lab-ca", now)?;
         pki.authority("upstream-ca", "portcullis-lab-upstream-ca", now)?;
-        let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
-        let names = [
-            "localhost",
-            "kubernetes",
-            "kubernetes.default",
-            "kubernetes.default.svc",
-            "kubernetes.default.svc.cluster.local",
-        ];
-        pki.server("apiserver", "ca", "kube-apiserver", &names, &loopback, now)?;
-        pki.server("upstream", "upstream-ca", "portcullis-lab", &["localhost"], &loopback, now)?;
+        pki.keep("apiserver", "ca", now, |issuer| server("kube-apiserver", NAMES, &LOOPBACK, issuer, now))?;
+        pki.keep("upstream", "upstream-ca", now, |issuer| {
+            server("portcullis-lab", &["localhost"], &LOOPBACK, issuer, now)
+        })?;
         let gate = Subject { common_name: "portcullis-gate", organizations: &[] };
         pki.keep("gate-client", "upstream-ca", now, |issuer| client(&gate, issuer, now, Issue::Valid))?;
         pki.signing_key()?;
         Ok(pki)
+    }
+
+    /// Has the gate's serving certificate issued again, good for `address` beside loopback.
+    pub fn serve_on(&self, address: IpAddr, now: Timestamp) -> Result<(), PkiError> {
+        let mut addresses = LOOPBACK.to_vec();
+        addresses.push(address);
+        let credential = server("kube-apiserver", NAMES, &addresses, &self.issuer("ca")?, now);
+        self.write("apiserver", &credential.map_err(|e| content_error(&self.path("apiserver.crt"), &e))?)
     }
 
     /// Where a file of this folder lies: `path("ca.crt")`.
@@ -134,27 +146,6 @@ impl Pki {
         let at = self.path(&format!("{name}.crt"));
         let (certificate, key) = new_authority(common_name, now).map_err(|e| content_error(&at, &e))?;
         self.write(name, &Credential { certificate, key: types::Secret::new(key.serialize_pem()) })
-    }
-
-    fn server(
-        &self,
-        name: &str,
-        authority: &str,
-        common_name: &str,
-        dns: &[&str],
-        addresses: &[IpAddr],
-        now: Timestamp,
-    ) -> Result<(), PkiError> {
-        self.keep(name, authority, now, |issuer| {
-            let mut params =
-                CertificateParams::new(dns.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
-            params.subject_alt_names.extend(addresses.iter().copied().map(SanType::IpAddress));
-            params.distinguished_name.push(DnType::CommonName, common_name);
-            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-            params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-            valid(&mut params, now - BACKDATED, now + YEAR);
-            sign(params, issuer)
-        })
     }
 
     /// Keeps the certificate `name` if it is good, else has it made.
@@ -250,6 +241,22 @@ fn new_authority(common_name: &str, now: Timestamp) -> Result<(String, KeyPair),
     valid(&mut params, now - BACKDATED, now + YEAR * 10);
     let key = KeyPair::generate()?;
     Ok((params.self_signed(&key)?.pem(), key))
+}
+
+fn server(
+    common_name: &str,
+    dns: &[&str],
+    addresses: &[IpAddr],
+    issuer: &Issuer<'_, KeyPair>,
+    now: Timestamp,
+) -> Result<Credential, rcgen::Error> {
+    let mut params = CertificateParams::new(dns.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
+    params.subject_alt_names.extend(addresses.iter().copied().map(SanType::IpAddress));
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    valid(&mut params, now - BACKDATED, now + YEAR);
+    sign(params, issuer)
 }
 
 fn client(

@@ -161,7 +161,8 @@ impl Serve {
         Ok(exit::FINE)
     }
 
-    fn options(self) -> Options {
+    /// The same as the gate takes it.
+    pub(crate) fn options(self) -> Options {
         let Self { serving, authentication, authorization, limits, audit, upstream } = self;
         Options {
             bind_address: serving.bind_address,
@@ -194,7 +195,7 @@ impl Serve {
 }
 
 /// Waits for SIGTERM or SIGINT, then for the gate to drain, or for a second signal.
-fn until_told_to_stop(running: Running) -> Result<(), Failure> {
+pub(super) fn until_told_to_stop(running: Running) -> Result<(), Failure> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::could_not_run)?;
     let ended = runtime.block_on(async {
