@@ -98,7 +98,10 @@ impl Lab {
 
     /// Sends `METHOD /path` with headers and a body, and reads the whole answer.
     pub(crate) fn send(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let request = Self::request(line, headers, body);
+        self.answer(Self::request(line, headers, body))
+    }
+
+    fn answer(&self, request: Request<Full<Bytes>>) -> Answer {
         self.runtime.block_on(async {
             let response = Arc::clone(&self.api).serve(request).await;
             let (head, body) = response.into_parts();
@@ -205,3 +208,38 @@ pub(crate) fn pod(name: &str) -> Value {
 
 pub(crate) const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 pub(crate) const PODS: &str = "/api/v1/namespaces/default/pods";
+
+/// The gate follows roles and looks up what tokens name. A request for which it forgot to say whose it
+/// is must not pass as its own.
+#[test]
+fn the_gate_may_read_little_in_its_own_name() {
+    let lab = Lab::new();
+    let check = |line: &str, header: Option<(&str, &str)>, expected: u16| {
+        let (method, uri) = line.split_once(' ').unwrap();
+        let mut request = Request::builder().method(method).uri(uri);
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        let answer = lab.answer(request.body(Full::default()).unwrap());
+        assert_eq!(answer.code, expected, "{line}: {}", answer.text);
+    };
+    let roles = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
+    check(&format!("GET {roles}"), None, 200);
+    check("GET /api/v1/nodes/node1", None, 200);
+    check("GET /api/v1/namespaces/default/serviceaccounts/default", None, 200);
+    check("GET /api/v1/namespaces/default/secrets/nope", None, 404);
+    for line in [
+        &format!("POST {roles}"),
+        "GET /api/v1/secrets",
+        "GET /api/v1/pods?watch=1",
+        "GET /api/v1/namespaces/default/configmaps/x",
+        "GET /api/v1/namespaces/default/pods/x/log",
+        "DELETE /api/v1/nodes/node1",
+        "GET /version",
+        "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+    ] {
+        check(line, None, 403);
+    }
+    check(&format!("GET {roles}"), Some(("impersonate-group", "system:masters")), 401);
+    check(&format!("GET {roles}"), Some(("impersonate-user", "")), 401);
+}

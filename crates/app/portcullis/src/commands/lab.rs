@@ -71,8 +71,14 @@ impl Lab {
         let settings = options.load().map_err(Failure::could_not_run)?;
         let gate = gate::start(settings).map_err(|error| self.did_not_start(&error))?;
 
-        if let Some(port) = flags.iter_mut().find(|flag| flag.starts_with("--secure-port=")) {
-            *port = format!("--secure-port={}", gate.address().port());
+        // What was asked for as 0 is shown as what it became.
+        let port = format!("--secure-port={}", gate.address().port());
+        let admin = gate.admin_address().map(|address| format!("--admin-address={address}"));
+        for shown in [Some(port), admin].into_iter().flatten() {
+            let name = shown.split_inclusive('=').next().unwrap_or_default();
+            if let Some(flag) = flags.iter_mut().find(|flag| flag.starts_with(name)) {
+                *flag = shown.clone();
+            }
         }
         let command = ["portcullis".to_owned(), "serve".to_owned()].into_iter().chain(flags).collect();
         let front = Front { address: gate.address(), command };

@@ -356,11 +356,3 @@ fn reviews_know_who_asks() {
     );
     check(&lab.get("/apis/authentication.k8s.io/v1/selfsubjectreviews"), 405, json!({}));
 }
-
-#[test]
-fn nobody_is_refused() {
-    let lab = Lab::new();
-    let request = Request::builder().uri("/api/v1/pods").body(Full::new(Bytes::new())).unwrap();
-    let response = lab.runtime.block_on(Arc::clone(&lab.api).serve(request));
-    assert_eq!(response.status(), 401);
-}
