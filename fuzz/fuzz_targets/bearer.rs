@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use authn::{Consumed, Identity, Remarks, TokenAnswer, TokenUser, bearer};
+use authn::{Consumed, Identity, Remarks, TokenAnswer, TokenUser, Unauthorized, bearer};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use libfuzzer_sys::fuzz_target;
 use types::{Step, User};
@@ -34,8 +34,8 @@ fuzz_target!(|text: &[u8]| {
 
 /// Takes every token that begins with `g`.
 fn authenticate(headers: &HeaderMap) -> Option<(String, Consumed)> {
-    let (mut tried, mut failures, mut remarks) = (Vec::new(), Vec::new(), Remarks::default());
-    let outcome = bearer::authenticate(headers, &mut failures, &mut remarks, |token| {
+    let (mut tried, mut refused) = (Vec::new(), Unauthorized::default());
+    let outcome = bearer::authenticate(headers, &mut refused, |token| {
         assert!(!token.is_empty());
         tried.push(token.to_owned());
         if !token.starts_with('g') {
@@ -53,7 +53,7 @@ fn authenticate(headers: &HeaderMap) -> Option<(String, Consumed)> {
         }
         Step::Done(None) => {
             assert!(
-                tried.len() <= failures.len(),
+                tried.len() <= refused.failures.len(),
                 "every bad token is a failure, or the request is anonymous"
             );
             None
