@@ -59,11 +59,7 @@ fn target(port: &Value, pod: Option<&Value>) -> Value {
         Some(value) => value.as_i64().unwrap_or_default(),
         None => number(port, "/port"),
     };
-    let mut shown = json!({"port": number, "protocol": text(port, "/protocol")});
-    if !text(port, "/name").is_empty() {
-        set(&mut shown, &["name"], text(port, "/name"));
-    }
-    shown
+    json!({"name": text(port, "/name"), "port": number, "protocol": text(port, "/protocol")})
 }
 
 fn reference(pod: &Value) -> Value {

@@ -174,7 +174,7 @@ fn a_service_names_the_pods_that_are_ready() {
         &lab.get("/apis/discovery.k8s.io/v1/endpointslices?labelSelector=kubernetes.io/service-name%3Dweb"),
         200,
         json!({
-            "items": [{"endpoints": [{"addresses": [address]}], "ports": [{"port": 8080, "protocol": "TCP"}]}],
+            "items": [{"endpoints": [{"addresses": [address]}], "ports": [{"name": "", "port": 8080, "protocol": "TCP"}]}],
         }),
     );
     lab.send(&format!("DELETE {PODS}/web"), &[], "");

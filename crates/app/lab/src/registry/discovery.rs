@@ -9,7 +9,7 @@ use super::{
     define,
     rules::require,
 };
-use crate::object::{list, number};
+use crate::object::{default, list, number};
 
 pub(super) const KINDS: &[Kind] = &[Kind {
     columns: &[
@@ -19,6 +19,14 @@ pub(super) const KINDS: &[Kind] = &[Kind {
         AGE,
     ],
     schema: define::<EndpointSlice>(),
+    prepare: |slice, _| {
+        // UPSTREAM: a port without a name has an empty one (kube-apiserver 1.36); kubectl 1.37 crashes on
+        // one that has none.
+        for port in slice.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+            default(port, &["name"], "");
+            default(port, &["protocol"], "TCP");
+        }
+    },
     validate: |slice, _| require(slice, &["addressType"]),
     ..Kind::new("discovery.k8s.io", "endpointslices", "endpointslice", "EndpointSlice")
 }];
