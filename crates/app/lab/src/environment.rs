@@ -213,3 +213,6 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> EnvironmentError + use<> {
     let path = path.to_owned();
     move |source| EnvironmentError::File { path, source }
 }
+
+#[cfg(test)]
+mod tests;

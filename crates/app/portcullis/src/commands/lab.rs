@@ -124,6 +124,8 @@ impl Lab {
             format!("--service-account-issuer={}", token::ISSUER),
             format!("--api-audiences={}", token::AUDIENCE),
             "--anonymous-auth=false".to_owned(),
+            // A person waits for it.
+            "--shutdown-grace=2s".to_owned(),
             format!("--audit-log-path={}", file(environment.path("audit.log"))?),
             format!("--upstream-kubeconfig={}", file(environment.path("upstream.yaml"))?),
         ])
