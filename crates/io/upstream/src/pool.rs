@@ -50,6 +50,9 @@ struct Idle<B> {
     since: Instant,
 }
 
+/// Most headers of one response.
+const MAX_HEADERS: usize = 512;
+
 /// Why a connection gave no response.
 enum Failed<B> {
     /// Nothing of the request was written; here it is.
@@ -99,6 +102,7 @@ where
     /// Sends a request of the gate's own, with nobody impersonated.
     pub async fn send(&self, mut req: Request<B>) -> Result<Response<PooledBody<B>>, SendError> {
         self.shared.upstream.address_and_authorize(req.headers_mut());
+        frame(&mut req);
         if let Some(sender) = self.checkout() {
             match self.send_on(sender, req).await {
                 Ok(res) => return Ok(res),
@@ -149,6 +153,7 @@ where
     ) -> Result<Response<Incoming>, SendError> {
         identity.replace_in(&self.shared.identity_headers, req.headers_mut());
         self.shared.upstream.address_and_authorize(req.headers_mut());
+        frame(&mut req);
         req.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
         req.headers_mut().insert(header::UPGRADE, protocol);
         let mut sender = self.connect().await?;
@@ -183,7 +188,12 @@ where
 
     async fn connect(&self) -> Result<SendRequest<B>, SendError> {
         let stream = self.shared.upstream.connect().await?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(SendError::Broken)?;
+        let (sender, connection) = http1::Builder::new()
+            // The library's 100 are too few: each thing that the server warns about is a header.
+            .max_headers(MAX_HEADERS)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(SendError::Broken)?;
         tokio::spawn(async move {
             // Whoever waits for a response learns of it there.
             if let Err(error) = connection.with_upgrades().await {
@@ -207,6 +217,25 @@ impl<B> Shared<B> {
         if idle.len() < limits.max_idle {
             idle.push_back(Idle { sender, since: Instant::now() });
         }
+    }
+}
+
+/// Says where the body ends by what is known of the body itself. What a client's headers said of it
+/// was said to another reader; and without a word of ours the library would send a GET's body of
+/// unknown length as none.
+fn frame<B: Body>(req: &mut Request<B>) {
+    let (ended, length) = (req.body().is_end_stream(), req.body().size_hint().exact());
+    let headers = req.headers_mut();
+    headers.remove(header::TRANSFER_ENCODING);
+    let had_length = headers.remove(header::CONTENT_LENGTH).is_some();
+    match length {
+        _ if ended => {
+            if had_length {
+                headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0));
+            }
+        }
+        Some(length) => drop(headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length))),
+        None => drop(headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"))),
     }
 }
 
