@@ -1,9 +1,14 @@
 //! The admin address: health, metrics and status, over plain HTTP and on loopback only.
 
-use std::{convert::Infallible, net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -57,14 +62,23 @@ async fn accept(gate: Arc<Gate>, listener: TcpListener) -> std::io::Result<()> {
     }
 }
 
+/// Whether `Host` is an address or `localhost`: nothing that others could make lead here.
+fn names_an_address(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
+    host.parse::<SocketAddr>().is_ok()
+        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+        || host.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case("localhost"))
+}
+
 fn answer(gate: &Gate, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let refused = |code, text: &'static str| {
         let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
         *response.status_mut() = code;
         response
     };
-    // A web page can make a browser ask loopback addresses; it then has to name itself.
-    if request.headers().contains_key(http::header::ORIGIN) {
+    // A web page can make a browser ask loopback addresses. It then has to name itself, unless its
+    // own name was made to lead here: then it asks for that name.
+    if request.headers().contains_key(header::ORIGIN) || !names_an_address(request.headers()) {
         return refused(StatusCode::FORBIDDEN, "not for browsers\n");
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {

@@ -11,8 +11,13 @@ use testkit::{Folder, Upstream};
 use crate::world::{World, request};
 
 fn admin(world: &World, head: &str) -> (u16, String) {
+    admin_by_name(world, "localhost:8080", head)
+}
+
+fn admin_by_name(world: &World, host: &str, head: &str) -> (u16, String) {
+    let head = format!("{head}\r\nHost: {host}");
     let mut tcp = TcpStream::connect(world.running().admin_address().unwrap()).unwrap();
-    tcp.write_all(format!("{head}\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+    tcp.write_all(format!("{head}\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
     let mut answer = String::new();
     tcp.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -53,6 +58,18 @@ fn health_and_metrics() {
     assert_eq!(admin(&world, "GET /api/v1/pods HTTP/1.1").0, 404);
     assert_eq!(admin(&world, "POST /healthz HTTP/1.1").0, 405);
     assert_eq!(admin(&world, "GET /status HTTP/1.1\r\nOrigin: https://evil.example").0, 403);
+    for (host, status) in [
+        ("127.0.0.1:8080", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:8080", 200),
+        ("[::1]", 200),
+        ("LocalHost", 200),
+        ("evil.example:8080", 403),
+        ("localhost.evil.example", 403),
+        ("", 403),
+    ] {
+        assert_eq!(admin_by_name(&world, host, "GET /status HTTP/1.1").0, status, "{host}");
+    }
 }
 
 #[test]
