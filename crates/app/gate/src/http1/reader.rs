@@ -253,9 +253,12 @@ impl<S: AsyncRead + Unpin> HeadReader<S> {
                 none => *none = Some(cx.waker().clone()),
             }
         }
-        // What comes early waits here, and as long as it waits nothing more is read.
-        if self.buf.is_empty() && ready!(self.fill(cx))? == 0 {
-            return Poll::Ready(Ok(Held::Gone));
+        // What comes early waits here. Only when that is more than a head may have is nothing more
+        // read, and the client's leaving not noticed.
+        while self.buf.len() <= self.limits.head_bytes {
+            if ready!(self.fill(cx))? == 0 {
+                return Poll::Ready(Ok(Held::Gone));
+            }
         }
         Poll::Pending
     }
