@@ -175,8 +175,9 @@ pub fn start(settings: Settings) -> Result<Running, StartError> {
             if let Err(error) = runtime.block_on(work(gate, listener, grace)) {
                 tracing::error!(%error, "a worker cannot accept connections");
             }
-            // Whatever still runs ends here, and its books are closed.
-            drop(runtime);
+            // Whatever still runs ends here, and its books are closed. A name that is being resolved
+            // on a thread of its own is not waited for.
+            runtime.shutdown_background();
         })?;
         running.workers.push(thread);
     }

@@ -25,7 +25,14 @@ pub(crate) struct RecentTokens {
 
 struct Entry {
     user: Arc<TokenUser>,
-    until: Timestamp,
+    since: Timestamp,
+}
+
+impl Entry {
+    /// A clock that was set back makes nothing young.
+    fn is_young(&self, now: Timestamp) -> bool {
+        now.duration_since(self.since).unsigned_abs() < LIFETIME.unsigned_abs()
+    }
 }
 
 impl RecentTokens {
@@ -49,19 +56,21 @@ impl RecentTokens {
 impl TokenMemory for RecentTokens {
     fn recall(&self, token: &str, now: Timestamp) -> Option<Arc<TokenUser>> {
         let entries = self.entries.lock();
-        entries.get(&self.hash(token)).filter(|entry| now < entry.until).map(|entry| Arc::clone(&entry.user))
+        entries
+            .get(&self.hash(token))
+            .filter(|entry| entry.is_young(now))
+            .map(|entry| Arc::clone(&entry.user))
     }
 
     fn keep(&self, token: &str, user: &Arc<TokenUser>, now: Timestamp) {
-        let Ok(until) = now.checked_add(LIFETIME) else { return };
         let mut entries = self.entries.lock();
         if entries.len() >= MOST {
-            entries.retain(|_, entry| now < entry.until);
+            entries.retain(|_, entry| entry.is_young(now));
             if entries.len() >= MOST {
                 entries.clear();
             }
         }
-        entries.insert(self.hash(token), Entry { user: Arc::clone(user), until });
+        entries.insert(self.hash(token), Entry { user: Arc::clone(user), since: now });
     }
 }
 
@@ -85,5 +94,7 @@ mod tests {
         assert!(memory.recall("token", at(109)).is_some());
         assert!(memory.recall("token", at(110)).is_none());
         assert!(memory.recall("tokem", at(100)).is_none());
+        // Set back while it was remembered.
+        assert!(memory.recall("token", at(90)).is_none());
     }
 }
