@@ -18,7 +18,7 @@ use crate::{
     audit_id,
     body::Body,
     exchange::Exchange,
-    http1::Line,
+    http1::{BadHead, Line},
     own_words,
     stages::{
         Noted, Refused,
@@ -39,7 +39,9 @@ pub(crate) async fn answer(
     line: Option<Arc<Line>>,
     request: http::Request<Incoming>,
 ) -> Response<Body> {
-    let head = line.as_ref().and_then(|line| line.take_head());
+    // A request of HTTP/1.1 that did not come through the reader is one that hyper found by itself:
+    // nothing that it says of the target is believed.
+    let head = line.as_ref().map(|line| line.take_head().unwrap_or(Err(BadHead::Unannounced)));
     let audit_id = audit_id::of(request.headers().get(AUDIT_ID));
     let mut exchange = Box::new(Exchange::new(&worker, line, Timestamp::now(), audit_id));
     let (read, mut request) = match request::read(&secured, Arrival { request, head }).noted(&mut exchange) {

@@ -8,6 +8,8 @@ mod world;
 mod admin;
 #[path = "gate/answers.rs"]
 mod answers;
+#[path = "gate/attacks.rs"]
+mod attacks;
 #[path = "gate/drain.rs"]
 mod drain;
 #[path = "gate/museum.rs"]

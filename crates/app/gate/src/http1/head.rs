@@ -13,8 +13,8 @@ pub(crate) struct Head {
     pub(crate) target: Bytes,
     /// How the body ends.
     pub(crate) framing: Framing,
-    /// Whether the client asks to leave HTTP (`Connection: upgrade` and an `Upgrade` header other
-    /// than `h2c`, which kube-apiserver does not speak over TLS either).
+    /// Whether the client asks to leave HTTP (`Connection: upgrade` and one `Upgrade` header with one
+    /// protocol other than `h2c`, which kube-apiserver does not speak over TLS either).
     pub(crate) upgrade: bool,
 }
 
@@ -56,12 +56,16 @@ pub(crate) enum BadHead {
     TwoFramings,
     #[error("an upgrade request has a body")]
     UpgradeWithBody,
+    #[error("an upgrade request names more than one protocol")]
+    UpgradeToSeveral,
     #[error("there are too many headers")]
     TooManyHeaders,
     #[error("the head is too long")]
     TooLong,
     #[error("hyper framed the body otherwise")]
     FramedDifferently,
+    #[error("hyper found a request where the reader saw none")]
+    Unannounced,
 }
 
 /// Where a head ends, looking only at what is new.
@@ -125,7 +129,12 @@ pub(crate) fn parse(head: &[u8]) -> Result<Parsed, BadHead> {
         (None | Some(0), false) => Framing::Empty,
         (Some(length), false) => Framing::Length(length),
     };
-    let upgrade = facts.connection_upgrade && facts.upgrade && http_11;
+    // With several to choose from, `h2c` might be chosen: requests that nobody decides on.
+    let upgrade = match facts.upgrade {
+        Upgrade::Several if facts.connection_upgrade && http_11 => return Err(BadHead::UpgradeToSeveral),
+        Upgrade::One => facts.connection_upgrade && http_11,
+        Upgrade::Several | Upgrade::No => false,
+    };
     if upgrade && framing != Framing::Empty {
         return Err(BadHead::UpgradeWithBody);
     }
@@ -176,7 +185,18 @@ struct Facts {
     length: Option<u64>,
     chunked: bool,
     connection_upgrade: bool,
-    upgrade: bool,
+    upgrade: Upgrade,
+    upgrades: usize,
+}
+
+/// Which protocols the `Upgrade` headers name.
+#[derive(Clone, Copy, Default)]
+enum Upgrade {
+    /// None, or `h2c`.
+    #[default]
+    No,
+    One,
+    Several,
 }
 
 impl Facts {
@@ -196,7 +216,12 @@ impl Facts {
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => self.hosts += 1,
             7 if name.eq_ignore_ascii_case(b"upgrade") => {
-                self.upgrade |= !value.eq_ignore_ascii_case(b"h2c");
+                self.upgrades += 1;
+                self.upgrade = match value {
+                    list if self.upgrades > 1 || list.contains(&b',') => Upgrade::Several,
+                    one if one.eq_ignore_ascii_case(b"h2c") => Upgrade::No,
+                    _ => Upgrade::One,
+                };
             }
             10 if name.eq_ignore_ascii_case(b"connection") => {
                 self.connection_upgrade |= value
@@ -299,6 +324,11 @@ mod tests {
         check("Upgrade: SPDY/3.1\r\n", Ok((Framing::Empty, false)));
         check("Connection: Upgrade\r\n", Ok((Framing::Empty, false)));
         check("Connection: Upgrade\r\nUpgrade: h2c\r\n", Ok((Framing::Empty, false)));
+        for several in ["h2c\r\nUpgrade: x", "x\r\nUpgrade: h2c", "x, h2c", "h2c,x"] {
+            let lines = format!("Upgrade: {several}\r\n");
+            check(&lines, Ok((Framing::Empty, false)));
+            check(&format!("Connection: Upgrade\r\n{lines}"), Err(BadHead::UpgradeToSeveral));
+        }
         check("Connection: Upgrade\r\nUpgrade: x\r\nContent-Length: 3\r\n", Err(BadHead::UpgradeWithBody));
     }
 

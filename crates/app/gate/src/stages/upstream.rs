@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use ::request::RequestInfo;
 use ::upstream::SendError;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri, header, uri::PathAndQuery};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header, uri::PathAndQuery,
+};
 use hyper::body::Incoming;
 use telemetry::{DryRun, RequestLabels, Series, Stream, UpstreamFailure};
 use types::{Layer, Reason, Status, StatusReason, User};
@@ -64,6 +66,10 @@ pub(crate) async fn forward(
         }
     };
     match received {
+        Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            let refused = turned_over_unasked(worker);
+            Err(Box::new(Unanswered { refused, manner, exchange }))
+        }
         Ok(response) => {
             let (mut parts, body) = response.into_parts();
             let code = parts.status.as_u16();
@@ -171,6 +177,13 @@ fn timed_out(worker: &Worker) -> Box<Refused> {
     let message = "Timeout: the API server behind the gate did not answer in time";
     let answer = Answer::Status(Status::failure(504, StatusReason::Timeout, message));
     refuse(Layer::Upstream, Reason::UpstreamFailed, "no response head in time", answer)
+}
+
+/// Nobody asked to leave HTTP, so nobody knows what follows a 101.
+fn turned_over_unasked(worker: &Worker) -> Box<Refused> {
+    worker.metrics.upstream_failed(UpstreamFailure::Broken);
+    let why = "a 101 to a request that did not ask for one";
+    refuse(Layer::Upstream, Reason::UpstreamFailed, why, Answer::upstream_broke_off())
 }
 
 /// Takes away what was meant for the connection to the upstream only.
