@@ -5,8 +5,13 @@
 //! ([`registry`]); what all kinds share is written once ([`rest`]); keys, users and seeds are what
 //! surrounds it ([`environment`]).
 //!
-//! Invariant: the lab decides nothing about access. It believes one client, the gate, and takes the
-//! user from the impersonation headers that the gate sets; anybody else is refused.
+//! Invariant: whether a request may pass is the gate's to decide, and is not decided again. The lab
+//! believes one client, the gate, and takes the user from the impersonation headers that the gate
+//! sets; anybody else is refused, and in its own name the gate may only read what it needs.
+//!
+//! What kube-apiserver asks its authorizer beside the request itself is answered here, by the crates
+//! that the gate decides with and from the lab's own objects: [`Reviews`], and who may grant what
+//! ([`Grants`]).
 
 mod access;
 mod controllers;

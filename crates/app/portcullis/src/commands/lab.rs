@@ -206,3 +206,38 @@ impl std::fmt::Display for Welcome<'_> {
         write!(f, "\nCtrl-C stops it; the next start finds everything as it was.")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Parser)]
+    struct LabLine {
+        #[command(flatten)]
+        lab: Lab,
+    }
+
+    fn options(arguments: &str) -> gate::Options {
+        let folder = std::env::temp_dir().join(format!("portcullis-lab-flags-{}", std::process::id()));
+        let environment = Environment::open(&folder, true, Timestamp::now()).unwrap();
+        let lab = LabLine::parse_from(["lab"].into_iter().chain(arguments.split_whitespace())).lab;
+        let flags = lab.flags(&environment).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        ServeLine::try_parse_from(flags).unwrap().serve.options()
+    }
+
+    #[test]
+    fn beyond_loopback_only_when_told() {
+        let usual = options("");
+        assert!(usual.bind_address.is_loopback() && usual.secure_port == 6443, "{usual:?}");
+        assert_eq!(usual.admin_address, Some(super::super::ADMIN_ADDRESS.parse().unwrap()));
+        assert_eq!(usual.allow_cidr, ["127.0.0.0/8", "::1/128"]);
+        assert!(!usual.anonymous_auth && usual.client_ca_file.is_some() && usual.audit_log_path.is_some());
+
+        let picked = options("--port 0 --dangerously-listen-on 192.0.2.7");
+        assert_eq!((picked.bind_address.to_string().as_str(), picked.secure_port), ("192.0.2.7", 0));
+        let admin = picked.admin_address.unwrap();
+        assert!(admin.ip().is_loopback() && admin.port() == 0, "{admin}");
+        assert_eq!(options("--port 65535").admin_address.unwrap().port(), 0, "there is no next port");
+    }
+}
