@@ -43,6 +43,7 @@ pub struct Bench {
     folder: Folder,
     lab: Child,
     port: String,
+    admin: String,
 }
 
 impl Bench {
@@ -54,6 +55,8 @@ impl Bench {
         for (name, program) in [("portcullis", binary.0.as_path()), ("kubectl", kubectl)] {
             symlink(program, tools.join(name)).map_err(|e| format!("{name}: {e}"))?;
         }
+        let deploy = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy");
+        symlink(deploy, folder.path().join("deploy")).map_err(|e| format!("deploy: {e}"))?;
         let mut lab = Command::new(&binary.0)
             .args(["lab", "--port", "0"])
             .current_dir(folder.path())
@@ -64,21 +67,23 @@ impl Bench {
             .map_err(|e| format!("the lab does not start: {e}"))?;
         let mut said = BufReader::new(lab.stdout.take().ok_or("the lab has no output")?);
         let mut line = String::new();
-        let mut port = None;
-        while port.is_none() && said.read_line(&mut line).is_ok_and(|read| read > 0) {
-            port = line
-                .split_once("https://127.0.0.1:")
-                .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
+        let (mut port, mut admin) = (None, None);
+        while admin.is_none() && said.read_line(&mut line).is_ok_and(|read| read > 0) {
+            port = port.or_else(|| number_after(&line, "https://127.0.0.1:"));
+            admin = number_after(&line, "--admin-address 127.0.0.1:");
             line.clear();
         }
         thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-        let port = port.ok_or("the lab ended without saying where it listens")?;
-        Ok(Self { folder, lab, port })
+        let (port, admin) = port.zip(admin).ok_or("the lab ended without saying where it listens")?;
+        Ok(Self { folder, lab, port, admin })
     }
 
     /// Types one command and compares what it prints.
     pub fn run(&self, step: &Step) -> Result<(), String> {
-        let command = step.command.replace("127.0.0.1:6443", &format!("127.0.0.1:{}", self.port));
+        let command = step.command.replace("127.0.0.1:6443", &format!("127.0.0.1:{}", self.port)).replace(
+            "portcullis status",
+            &format!("portcullis status --admin-address 127.0.0.1:{}", self.admin),
+        );
         let path =
             format!("{}:{}", self.folder.path().join("bin").display(), env::var("PATH").unwrap_or_default());
         // Errors and output in one stream, in the order in which they were written.
@@ -109,8 +114,20 @@ impl Bench {
     }
 }
 
+fn number_after(line: &str, what: &str) -> Option<String> {
+    line.split_once(what).map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect())
+}
+
 impl Drop for Bench {
     fn drop(&mut self) {
+        // What a scenario left running, also one that failed half-way, wrote its number into NAME.pid.
+        for file in fs::read_dir(self.folder.path()).into_iter().flatten().flatten() {
+            if file.path().extension().is_some_and(|extension| extension == "pid")
+                && let Ok(number) = fs::read_to_string(file.path())
+            {
+                let _ = Command::new("kill").arg(number.trim()).stderr(Stdio::null()).status();
+            }
+        }
         // SIGTERM, so that the lab's own way of stopping is used.
         let _ = Command::new("kill").arg(self.lab.id().to_string()).status();
         let _ = self.lab.wait();

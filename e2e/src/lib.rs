@@ -13,7 +13,8 @@
 //!
 //! `? N` is the exit status (0 where it is left out), `[..]` stands for anything within a line, and a
 //! line `...` for any lines. A scenario runs in a folder of its own with a lab of its own; the port
-//! 6443 in its text is whatever port that lab got.
+//! 6443 in its text is whatever port that lab got, `portcullis status` asks that lab, and `deploy/` is the
+//! project's.
 
 mod bench;
 mod transcript;

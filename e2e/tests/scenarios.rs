@@ -95,7 +95,7 @@ fn scenarios() -> Result<Vec<PathBuf>, String> {
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     files.sort();
-    files.push(home.join("../docs/tour.md"));
+    files.push(home.join("../README.md"));
     Ok(files)
 }
 
