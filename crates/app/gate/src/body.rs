@@ -9,7 +9,6 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Sleep, sleep_until};
 use upstream::PooledBody;
 
 use crate::{connection::OpenedStream, exchange::Exchange};
@@ -20,9 +19,11 @@ pub(crate) struct Body {
     exchange: Option<Box<Exchange>>,
     /// HTTP/2: the stream that it is sent on.
     stream: Option<OpenedStream>,
-    /// When it is cut off, of a long-running request: with the requester's credential.
-    end: Option<Pin<Box<Sleep>>>,
+    /// When it is cut off, if it may last.
+    end: Option<End>,
 }
+
+type End = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 enum Content {
     Nothing,
@@ -40,14 +41,17 @@ impl Body {
 
     /// The upstream's, on a connection that is used again.
     pub(crate) fn pooled(body: PooledBody<Incoming>, exchange: Box<Exchange>, lasts: bool) -> Self {
-        let end = if lasts { exchange.credential_end() } else { None };
-        let end = end.map(|end| Box::pin(sleep_until(end)));
-        Self { content: Content::Pooled(body), exchange: Some(exchange), stream: None, end }
+        Self::upstream(Content::Pooled(body), exchange, lasts)
     }
 
     /// The upstream's, on a connection that ends with it.
-    pub(crate) fn direct(body: Incoming, exchange: Box<Exchange>) -> Self {
-        Self { content: Content::Direct(body), exchange: Some(exchange), stream: None, end: None }
+    pub(crate) fn direct(body: Incoming, exchange: Box<Exchange>, lasts: bool) -> Self {
+        Self::upstream(Content::Direct(body), exchange, lasts)
+    }
+
+    fn upstream(content: Content, exchange: Box<Exchange>, lasts: bool) -> Self {
+        let end = lasts.then(|| Box::pin(exchange.end()) as End);
+        Self { content, exchange: Some(exchange), stream: None, end }
     }
 
     /// The same, on this stream.
@@ -71,7 +75,7 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         if self.end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready()) {
-            // A clean end: a client watches anew, and has to show a credential that is good.
+            // A clean end: a client watches anew, with a credential that is good or elsewhere.
             self.content = Content::Nothing;
             self.end = None;
         }

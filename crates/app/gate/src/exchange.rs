@@ -2,6 +2,7 @@
 //! what it holds on to in the meantime.
 
 use std::{
+    future::Future,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,7 +15,11 @@ use sinks::log::{Commit, NotRecorded};
 use telemetry::{InFlight, OpenStream, Series};
 use types::{Decision, Status, Timestamp, Verdict};
 
-use crate::{answer::AUDIT_ID, http1::Line, worker::Worker};
+use crate::{
+    answer::AUDIT_ID,
+    http1::Line,
+    worker::{Phase, Worker},
+};
 
 /// A request that is being dealt with. It moves into the body of the answer; when it is dropped the
 /// request is over, however that came about, and the books are closed.
@@ -98,11 +103,21 @@ impl Exchange {
         self.valid_until = identity.valid_until;
     }
 
-    /// When the requester's credential ends; `None` if it does not.
-    pub(crate) fn credential_end(&self) -> Option<tokio::time::Instant> {
-        let left = self.valid_until?.duration_since(Timestamp::now());
+    /// When whatever lasts of this request has to end: with the requester's credential, or with the
+    /// gate.
+    pub(crate) fn end(&self) -> impl Future<Output = ()> + Send + use<> {
+        let left = self.valid_until.map(|until| until.duration_since(Timestamp::now()));
+        let left = left.map(|left| Duration::try_from(left).unwrap_or_default());
         // One that ends beyond what a clock can hold does not end.
-        tokio::time::Instant::now().checked_add(Duration::try_from(left).unwrap_or_default())
+        let credential = left.and_then(|left| tokio::time::Instant::now().checked_add(left));
+        let mut phase = self.worker.gate.phase.subscribe();
+        async move {
+            let gate = phase.wait_for(|phase| *phase == Phase::Ending);
+            match credential {
+                None => drop(gate.await),
+                Some(credential) => drop(tokio::time::timeout_at(credential, gate).await),
+            }
+        }
     }
 
     /// Keeps what authenticators left behind, for the answer and for the record.

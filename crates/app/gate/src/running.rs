@@ -40,6 +40,9 @@ const SYNC_WITHIN: Duration = Duration::from_secs(5);
 /// How long the audit log may take to write what it has when the gate ends.
 const CLOSE_LOG_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long the end of what lasts may take to reach its clients.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 /// A running gate. Dropping it shuts it down and waits.
 pub struct Running {
     address: SocketAddr,
@@ -70,7 +73,13 @@ impl Running {
     /// Begins to drain: no new connection is accepted, running requests may end within the grace
     /// period, then everything is closed. Returns at once; [`Running::wait`] waits for the end.
     pub fn shutdown(&self) {
-        self.gate.phase.send_replace(Phase::Draining);
+        self.gate.phase.send_if_modified(|phase| {
+            let begins = *phase == Phase::Open;
+            if begins {
+                *phase = Phase::Draining;
+            }
+            begins
+        });
     }
 
     /// Opens the audit log anew, so that a file that was moved away can be taken away.
@@ -242,7 +251,7 @@ fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, StartError> {
 async fn work(gate: Arc<Gate>, listener: TcpListener, grace: Duration) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let mut phase = gate.phase.subscribe();
-    let (worker, mut ended) = Worker::new(gate);
+    let (worker, mut ended) = Worker::new(Arc::clone(&gate));
     let worker = Arc::new(worker);
     loop {
         let accepted = tokio::select! {
@@ -262,6 +271,10 @@ async fn work(gate: Arc<Gate>, listener: TcpListener, grace: Duration) -> io::Re
         }
     }
     drop((listener, worker));
-    let _cut_off = tokio::time::timeout(grace, ended.recv()).await;
+    if tokio::time::timeout(grace, ended.recv()).await.is_err() {
+        // Watches and shells end in good order, if their clients take it; the rest is cut off.
+        gate.phase.send_replace(Phase::Ending);
+        let _cut_off = tokio::time::timeout(FAREWELL, ended.recv()).await;
+    }
     Ok(())
 }

@@ -62,6 +62,8 @@ pub(crate) enum Phase {
     Open,
     /// No new connections; what runs may end.
     Draining,
+    /// What lasts has to end now.
+    Ending,
 }
 
 /// What all workers share. Nothing in it changes but behind its own handle.

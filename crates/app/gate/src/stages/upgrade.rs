@@ -4,13 +4,14 @@
 //! the client goes on before it, no redirect is followed, and any other answer closes the
 //! connection.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ::upstream::Identity;
 use http::{HeaderValue, Response, StatusCode, header};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use telemetry::Stream;
+use tokio::io::AsyncWriteExt as _;
 use types::User;
 
 use super::{
@@ -19,6 +20,9 @@ use super::{
     upstream::{Unanswered, end_of_hop, failed, outgoing},
 };
 use crate::{body::Body, exchange::Exchange, worker::Worker};
+
+/// How long a side that does not read may keep the other from being closed.
+const FAREWELL: Duration = Duration::from_millis(200);
 
 /// Sends the request on; on a 101 connects both sides.
 pub(super) async fn forward(
@@ -50,7 +54,7 @@ pub(super) async fn forward(
     end_of_hop(&mut parts.headers);
     exchange.mark(&mut parts.headers);
     parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    Ok(Response::from_parts(parts, Body::direct(body, exchange)))
+    Ok(Response::from_parts(parts, Body::direct(body, exchange, manner.long_running)))
 }
 
 /// Answers 101 and lets bytes pass in both directions until one side ends.
@@ -73,18 +77,20 @@ fn turn_over(
         line.let_through();
     }
     tokio::spawn(async move {
-        // Until one side ends, the credential or the worker does: dropping the exchange closes the
+        // Until one side ends, the credential or the gate does: dropping the exchange closes the
         // books.
-        let end = exchange.credential_end();
+        let end = exchange.end();
         let _open = exchange;
         let Some(client) = client else { return };
         let Ok((client, upstream)) = tokio::try_join!(client, hyper::upgrade::on(response)) else { return };
         let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
-        let passed = tokio::io::copy_bidirectional(&mut client, &mut upstream);
-        match end {
-            None => drop(passed.await),
-            // Too late is the one thing that does not happen: the bytes stop with the credential.
-            Some(end) => drop(tokio::time::timeout_at(end, passed).await),
+        tokio::select! {
+            _ = tokio::io::copy_bidirectional(&mut client, &mut upstream) => {}
+            // Not a byte passes from here on; both sides are told, if they listen.
+            () = end => {
+                let told = async { tokio::join!(client.shutdown(), upstream.shutdown()) };
+                drop(tokio::time::timeout(FAREWELL, told).await);
+            }
         }
     });
     answer

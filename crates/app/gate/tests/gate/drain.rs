@@ -35,7 +35,7 @@ fn running_requests_end_and_no_new_ones_begin() {
 }
 
 #[test]
-fn what_lasts_is_cut_off_at_the_end_of_the_grace_and_is_on_record() {
+fn what_lasts_ends_at_the_end_of_the_grace_and_is_on_record() {
     let upstream = Upstream::start(|message| match message.header("upgrade") {
         Some(_) => Reply::Echo(
             b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n".to_vec(),
@@ -60,6 +60,7 @@ fn what_lasts_is_cut_off_at_the_end_of_the_grace_and_is_on_record() {
         assert!(complete.unwrap().contains(&format!("\"code\":{code}")), "{id}");
     }
     let mut rest = Vec::new();
-    drop(watch.stream().read_to_end(&mut rest));
-    drop(exec.stream().read_to_end(&mut rest));
+    assert_eq!(watch.stream().read_to_end(&mut rest).unwrap(), 5);
+    assert_eq!(rest, b"0\r\n\r\n", "a clean end of the watch");
+    assert_eq!(exec.stream().read_to_end(&mut rest).unwrap(), 0, "a farewell to the shell");
 }

@@ -118,12 +118,18 @@ fn a_watch_ends_with_the_certificate() {
     let world =
         World::answering(|_| Reply::Bytes(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec()));
     let seconds = 3;
-    let mut client = world.connect(Some(&world.short_lived("dev", &["dev"], seconds)));
+    let certificate = world.short_lived("dev", &["dev"], seconds);
+    let mut client = world.connect(Some(&certificate));
     client.send(request("GET /api/v1/pods?watch=1", &[])).unwrap();
+    // The same by the way of an upgrade that the server does not care for.
+    let mut other = world.connect(Some(&certificate));
+    other.send(request("GET /api/v1/pods?watch=1", &["Connection: Upgrade", "Upgrade: x"])).unwrap();
+    assert_eq!(other.receive_head().unwrap().status, 200);
     assert_eq!(client.receive_head().unwrap().status, 200);
     let mut rest = Vec::new();
     client.stream().take(5).read_to_end(&mut rest).unwrap();
     assert_eq!(rest, b"0\r\n\r\n", "a clean end");
+    assert_eq!(other.stream().take(5).read(&mut [0; 5]).unwrap(), 5);
     // The connection lives on, the credential does not.
     assert_eq!(client.roundtrip(request("GET /version", &[])).unwrap().status, 401);
 }
