@@ -7,17 +7,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use admission::Seat;
 use audit::{Outcome, Record, Stage};
 use authn::{Identity, Remarks};
 use http::{HeaderMap, HeaderValue, header};
 use sinks::log::{Commit, NotRecorded};
-use telemetry::{InFlight, OpenStream, Series};
+use telemetry::{OpenStream, Series};
 use types::{Decision, Status, Timestamp, Verdict};
 
 use crate::{
     answer::AUDIT_ID,
     http1::Line,
+    seats,
     worker::{Phase, Worker},
 };
 
@@ -41,8 +41,7 @@ pub(crate) struct Exchange {
     commit: Option<Commit>,
     ending: Ending,
     series: Option<Series>,
-    seat: Option<Seat>,
-    in_flight: Option<InFlight>,
+    seat: Option<seats::Number>,
     stream: Option<OpenStream>,
 }
 
@@ -79,7 +78,6 @@ impl Exchange {
             ending: Ending::Early,
             series: None,
             seat: None,
-            in_flight: None,
             stream: None,
         }
     }
@@ -180,10 +178,9 @@ impl Exchange {
         }
     }
 
-    /// Keeps the seat, and the gauge that shows it, until the end.
-    pub(crate) fn sit(&mut self, seat: Seat, in_flight: Option<InFlight>) {
+    /// Leaves this seat at the end.
+    pub(crate) fn sit(&mut self, seat: seats::Number) {
         self.seat = Some(seat);
-        self.in_flight = in_flight;
     }
 
     /// The upstream answered; a long-running request begins to stream.
@@ -233,6 +230,9 @@ fn event(record: &Record, stage: Stage, outcome: Option<Outcome<'_>>, now: Times
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        if let Some(seat) = self.seat.take() {
+            self.worker.seats.leave(seat);
+        }
         self.append(Stage::ResponseComplete, Timestamp::now());
         if let Some(series) = self.series.take() {
             self.worker.metrics.finished(series, self.started.elapsed());

@@ -22,6 +22,7 @@ mod own_words;
 mod pipeline;
 mod rbac;
 mod running;
+mod seats;
 mod settings;
 mod stages;
 mod status;

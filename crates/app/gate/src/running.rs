@@ -43,6 +43,9 @@ const CLOSE_LOG_WITHIN: Duration = Duration::from_secs(5);
 /// How long the end of what lasts may take to reach its clients.
 const FAREWELL: Duration = Duration::from_millis(500);
 
+/// How often seats that were kept for too long are looked for.
+const CLEAR_SEATS: Duration = Duration::from_secs(5);
+
 /// A running gate. Dropping it shuts it down and waits.
 pub struct Running {
     address: SocketAddr,
@@ -253,11 +256,19 @@ async fn work(gate: Arc<Gate>, listener: TcpListener, grace: Duration) -> io::Re
     let mut phase = gate.phase.subscribe();
     let (worker, mut ended) = Worker::new(Arc::clone(&gate));
     let worker = Arc::new(worker);
+    let mut clearing = tokio::time::interval(CLEAR_SEATS);
     loop {
         let accepted = tokio::select! {
             biased;
             _ = phase.wait_for(|phase| *phase != Phase::Open) => break,
             accepted = listener.accept() => accepted,
+            _ = clearing.tick() => {
+                let cleared = worker.seats.clear(worker.gate.bounds.seat);
+                if cleared > 0 {
+                    tracing::info!(cleared, "clients that read too slowly have lost their seats");
+                }
+                continue;
+            }
         };
         match accepted {
             Ok((tcp, peer)) => {

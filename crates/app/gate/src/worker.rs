@@ -16,8 +16,8 @@ use types::User;
 use upstream::{CannotExpress, Identity, IdentityHeaders, Pool, Upstream};
 
 use crate::{
-    certificate::ClientCertificates, http1, own_paths::OwnPaths, rbac::RbacSource, status::Layers,
-    tokens::RecentTokens,
+    certificate::ClientCertificates, http1, own_paths::OwnPaths, rbac::RbacSource, seats::Seats,
+    status::Layers, tokens::RecentTokens,
 };
 
 /// Bounds on what a client may use up before anybody knows who it is, and on waiting for upstream.
@@ -35,6 +35,8 @@ pub(crate) struct Bounds {
     // UPSTREAM: such a request ends after 60 s there (kube-apiserver 1.36); the gate leaves it the
     // time to say so itself
     pub(crate) response_head: Duration,
+    /// How long one of these may hold a seat, however slowly its client reads the answer.
+    pub(crate) seat: Duration,
 }
 
 impl Default for Bounds {
@@ -51,6 +53,7 @@ impl Default for Bounds {
             http2_streams: 100,
             http2_pending_resets: 20,
             response_head: Duration::from_secs(70),
+            seat: Duration::from_secs(75),
         }
     }
 }
@@ -109,6 +112,7 @@ pub(crate) struct Worker {
     pub(crate) metrics: telemetry::Worker,
     /// Tokens that were good a moment ago; belongs to the gate's `authn`.
     pub(crate) tokens: RecentTokens,
+    pub(crate) seats: Seats,
     identities: Mutex<Identities>,
     /// Closed when the last connection, request and tunnel of the worker is gone.
     _alive: mpsc::Sender<Infallible>,
@@ -122,6 +126,7 @@ impl Worker {
             pool: Pool::new(Arc::clone(&gate.upstream), gate.identity_headers.clone()),
             metrics: gate.metrics.worker(),
             tokens: RecentTokens::new(),
+            seats: Seats::default(),
             identities: Mutex::default(),
             gate,
             _alive: alive,

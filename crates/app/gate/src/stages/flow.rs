@@ -20,7 +20,7 @@ impl Seated {
     }
 }
 
-/// Takes a seat. The exchange keeps it until the request has ended.
+/// Takes a seat. The exchange leaves it when the request has ended.
 pub(crate) fn take_seat(
     worker: &Worker,
     acting: Acting,
@@ -34,8 +34,9 @@ pub(crate) fn take_seat(
                 "get" | "list" | "watch" => RequestKind::ReadOnly,
                 _ => RequestKind::Mutating,
             };
-            let counted = seat.is_counted().then(|| worker.metrics.in_flight(kind));
-            exchange.sit(seat, counted);
+            if seat.is_counted() {
+                exchange.sit(worker.seats.take(seat, worker.metrics.in_flight(kind)));
+            }
             pass(Seated { user }, Layer::Flow)
         }
         Err(full) => {
