@@ -178,3 +178,31 @@ fn the_clients_credential_and_address_stay_here() {
         }
     }
 }
+
+#[test]
+fn http2_is_no_way_around() {
+    let world = world();
+    let bearer = ("authorization", "Bearer tok-dev");
+    let ask = |headers: &[String], status: u16| {
+        let headers: Vec<_> = headers.iter().map(|header| header.split_once(": ").unwrap()).collect();
+        let headers: Vec<_> = [bearer].into_iter().chain(headers).collect();
+        assert_eq!(world.http2_requests(&[("GET", "/version", &headers)]), [status], "{headers:?}");
+    };
+    let lower = |header: &str| header.to_ascii_lowercase();
+    for header in FORGED {
+        ask(&[lower(header)], 403);
+    }
+    assert_eq!(world.upstream.take(), []);
+    ask(&STRIPPED.map(lower), 200);
+    ask(&["x-forwarded-for: 10.0.0.1".to_owned(), "host: other".to_owned(), "te: trailers".to_owned()], 200);
+    for message in world.upstream.take() {
+        assert_only_dev(&message, "HTTP/2");
+        assert_eq!(message.header_values("x-forwarded-for").collect::<Vec<_>>(), ["127.0.0.1"]);
+        let host = world.upstream.address().to_string();
+        assert_eq!(message.header_values("host").collect::<Vec<_>>(), [host]);
+        assert_eq!((message.header("te"), message.header("authorization")), (None, None));
+    }
+    let many = "x".repeat(70_000);
+    assert_eq!(world.http2_requests(&[("GET", "/version", &[bearer, ("x-long", &many)])]), [431]);
+    assert_eq!(world.upstream.take(), []);
+}

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use gate::{Options, Running, start};
-use testkit::{Authority, Certified, Client, Folder, Message, Reply, Response, Spec, Upstream};
+use testkit::{Authority, Certified, Client, Folder, Http2Request, Message, Reply, Response, Spec, Upstream};
 
 /// Who may do what: `dev` gets, lists and watches pods, runs commands in them, and reads `/version`.
 const RBAC: &str = "\
@@ -121,8 +121,12 @@ impl World {
         let bearer = token.map(|token| format!("Bearer {token}"));
         let headers: Vec<_> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
         let requests: Vec<_> = targets.iter().map(|target| ("GET", *target, headers.as_slice())).collect();
-        let ca = self.kept.server_ca.pem();
-        let answers = testkit::http2(self.running().address(), ca, &requests);
+        self.http2_requests(&requests)
+    }
+
+    /// The same, of any requests.
+    pub(crate) fn http2_requests(&self, requests: &[Http2Request<'_>]) -> Vec<u16> {
+        let answers = testkit::http2(self.running().address(), self.kept.server_ca.pem(), requests);
         answers.into_iter().map(|answer| answer.status).collect()
     }
 
