@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     fmt,
+    future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -18,6 +19,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use tokio::time::{Sleep, sleep};
 
 use crate::{
     connection::Upstream,
@@ -274,13 +276,21 @@ impl<B: Send + 'static> Lease<B> {
 pub struct PooledBody<B: Send + 'static> {
     incoming: Incoming,
     lease: Lease<B>,
+    /// When it is taken for ended, come or not.
+    end: Option<Pin<Box<Sleep>>>,
 }
 
 impl<B: Send + 'static> PooledBody<B> {
     fn new(incoming: Incoming, lease: Lease<B>) -> Self {
-        let mut body = Self { incoming, lease };
+        let mut body = Self { incoming, lease, end: None };
         body.settle();
         body
+    }
+
+    /// The same, but it ends after `longest`, in the middle if need be, and its connection with it.
+    pub(crate) fn ending_after(mut self, longest: Duration) -> Self {
+        self.end = Some(Box::pin(sleep(longest)));
+        self
     }
 
     fn settle(&mut self) {
@@ -299,6 +309,10 @@ impl<B: Send + 'static> Body for PooledBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = self.get_mut();
+        if this.end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready()) {
+            this.lease.sender = None;
+            return Poll::Ready(None);
+        }
         let frame = ready!(Pin::new(&mut this.incoming).poll_frame(cx));
         match &frame {
             None => this.lease.give_back(),

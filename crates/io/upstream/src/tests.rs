@@ -349,3 +349,17 @@ fn a_token_file_is_read_again_after_a_minute() -> io::Result<()> {
     assert_eq!(at(200), "Bearer new", "the last good token stays in use");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_watch_that_hangs_ends_and_begins_on_another_connection() {
+    let (server, connections) = counting(|_| {
+        Reply::Bytes(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nevent\r\n".to_vec())
+    });
+    let mut service = OwnService::new(pool(&server));
+    service.body_within = Duration::from_millis(200);
+    for times in 1..3 {
+        let res = service.call(request(Method::GET, "/watch")).await.unwrap();
+        assert_eq!(read(res).await, (StatusCode::OK, "event".into()));
+        assert_eq!(connections(), times);
+    }
+}

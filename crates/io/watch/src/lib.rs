@@ -11,7 +11,8 @@
 //!   reason, until a new list has replaced them. A grant that was taken back meanwhile holds on
 //!   until then: API servers out of reach cannot be asked, and denying everybody whenever they are
 //!   restarted would make people remove the gate.
-//! - A server that vanishes without a word is noticed by TCP keep-alive after about a minute.
+//! - A server that vanishes without a word is noticed by TCP keep-alive after about a minute, one
+//!   that hangs when its watch does not end in time: after five and a half.
 
 mod follow;
 mod status;
