@@ -135,8 +135,10 @@ impl fmt::Debug for Running {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on; most often somebody else does already.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("{flag}: cannot listen on {address}: {source}")]
     Listen {
+        /// The flag that chooses another.
+        flag: &'static str,
         /// Which address.
         address: SocketAddr,
         /// Why not.
@@ -158,10 +160,16 @@ pub enum StartError {
 /// it are degraded.
 pub fn start(settings: Settings) -> Result<Running, StartError> {
     let (address, listeners) = listen::shared(settings.listen, settings.workers)
-        .map_err(|source| StartError::Listen { address: settings.listen, source })?;
+        .map_err(|source| StartError::Listen { flag: "--secure-port", address: settings.listen, source })?;
     let admin = settings
         .admin
-        .map(|address| listen::alone(address).map_err(|source| StartError::Listen { address, source }))
+        .map(|address| {
+            listen::alone(address).map_err(|source| StartError::Listen {
+                flag: "--admin-address",
+                address,
+                source,
+            })
+        })
         .transpose()?;
     let admin_address = admin.as_ref().map(TcpListener::local_addr).transpose()?;
     let grace = settings.shutdown_grace;

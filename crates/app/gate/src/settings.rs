@@ -347,9 +347,10 @@ impl Options {
             networks => (State::On, format!("only {} may connect", networks.join(", "))),
         };
         let mut kinds: Vec<String> = Vec::new();
-        kinds.extend(
-            authority.map(|ca| format!("client certificates of {} authorities", ca.certificates().len())),
-        );
+        kinds.extend(authority.map(|ca| match ca.certificates().len() {
+            1 => "client certificates of one authority".to_owned(),
+            several => format!("client certificates of {several} authorities"),
+        }));
         kinds.extend(
             authn
                 .service_accounts

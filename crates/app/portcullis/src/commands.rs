@@ -4,10 +4,20 @@ mod lab;
 pub(crate) mod serve;
 mod status;
 
+use std::net::SocketAddr;
+
 use crate::exit::Failure;
 
 /// Where a gate on this machine tells about itself.
 const ADMIN_ADDRESS: &str = "127.0.0.1:6444";
+
+/// What to type to see the layers of the gate that tells about itself there.
+fn status_of(admin: SocketAddr) -> String {
+    match admin.to_string() {
+        usual if usual == ADMIN_ADDRESS => "portcullis status".to_owned(),
+        other => format!("portcullis status --admin-address {other}"),
+    }
+}
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {

@@ -148,5 +148,8 @@ fn a_taken_port_is_said() {
     let (mut options, _kept) = World::options(&world.upstream);
     options.secure_port = world.running().address().port();
     let error = gate::start(options.load().unwrap()).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("cannot listen on {}: ", world.running().address())), "{error}");
+    assert!(
+        error.starts_with(&format!("--secure-port: cannot listen on {}: ", world.running().address())),
+        "{error}"
+    );
 }

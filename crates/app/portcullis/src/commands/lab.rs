@@ -133,7 +133,7 @@ impl Lab {
 
     fn did_not_start(&self, error: &StartError) -> Failure {
         match error {
-            StartError::Listen { address, source } if source.kind() == ErrorKind::AddrInUse => {
+            StartError::Listen { address, source, .. } if source.kind() == ErrorKind::AddrInUse => {
                 let port = address.port();
                 Failure::could_not_run(format!(
                     "port {port} is taken, perhaps by another lab: choose another with `--port`, or any free one with \
@@ -194,11 +194,7 @@ impl std::fmt::Display for Welcome<'_> {
             (format!("kubectl --kubeconfig {admin_file} get --raw /metrics"), "what the gate counts"),
             (format!("tail -n 3 {}", dir.join("audit.log").display()), "layer 6: who did what"),
         ];
-        let status = admin.map(|admin| match admin.to_string() {
-            usual if usual == super::ADMIN_ADDRESS => "portcullis status".to_owned(),
-            other => format!("portcullis status --admin-address {other}"),
-        });
-        lines.extend(status.map(|line| (line, "the six layers")));
+        lines.extend(admin.map(|admin| (super::status_of(admin), "the six layers")));
         let width = lines.iter().map(|(line, _)| line.len()).max().unwrap_or_default();
         for (line, about) in lines {
             writeln!(f, "  {line:width$}  {dim}# {about}{dim:#}")?;

@@ -155,7 +155,8 @@ impl Serve {
         let running = gate::start(settings).map_err(Failure::could_not_run)?;
         exit::say(&format!("the gate is open on https://{}", running.address()))?;
         if let Some(admin) = running.admin_address() {
-            exit::say(&format!("health, metrics and status on http://{admin} (try: portcullis status)"))?;
+            let status = super::status_of(admin);
+            exit::say(&format!("health, metrics and status on http://{admin} (try: {status})"))?;
         }
         until_told_to_stop(running)?;
         Ok(exit::FINE)
