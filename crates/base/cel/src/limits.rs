@@ -1,0 +1,21 @@
+//! What one expression may use. kube-apiserver's own limits, and two of ours where it has none.
+
+/// UPSTREAM: cel-go refuses longer expressions, counted in code points (kube-apiserver 1.36).
+pub const MAX_CODE_POINTS: usize = 100_000;
+
+/// UPSTREAM: cel-go's parser refuses deeper nesting, and longer chains of one operator (kube-apiserver 1.36).
+pub const MAX_NESTING: u16 = 250;
+
+/// How deep the tree may be once macros are expanded. cel-go has no such limit; ours keeps every walk
+/// over a tree within a thread's stack.
+pub const MAX_TREE_DEPTH: u16 = 350;
+
+/// UPSTREAM: run-time cost of one evaluation, `PerCallLimit` (kube-apiserver 1.36).
+pub const MAX_COST: u64 = 1_000_000;
+
+/// Size of the largest string or bytes an expression may make. The cost of a result is only charged
+/// when it is used next, so a single `replace` could ask for any amount of memory.
+pub const MAX_VALUE_BYTES: usize = 64 << 20;
+
+/// Length of the longest list an expression may make: adding two lists costs 1, however long they are.
+pub const MAX_LIST_LENGTH: usize = 4_000_000;
