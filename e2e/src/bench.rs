@@ -24,7 +24,8 @@ impl Binary {
             return Ok(Self(path.into()));
         }
         let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["build", "--quiet", "--package", "portcullis", "--manifest-path"])
+            // As part of the workspace, so that nothing is built twice with other features.
+            .args(["build", "--quiet", "--workspace", "--bin", "portcullis", "--manifest-path"])
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
             .status()
             .map_err(|e| format!("cargo: {e}"))?;
