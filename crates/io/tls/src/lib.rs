@@ -4,6 +4,9 @@
 //! client holds the key, and judges nothing; layer 3 does that, with the time as a parameter.
 //! [`ClientTls`] is the side towards the API server: it judges the server, always.
 
+#[macro_use]
+mod stream;
+
 mod client;
 mod handshake;
 mod pem;
