@@ -1,9 +1,18 @@
 //! Audit events as lines of a file or of standard output: `--audit-log-path`.
 //!
-//! Workers hand lines over and one thread writes them, all that have come in the meantime with one
-//! call (group commit): a line handed over alone costs more than the rest of a request's audit. So
-//! that there is company, whoever commits lets the worker's other requests run first, and only then
-//! wakes the writer. Lines come out whole, and in the order in which they were handed over.
+//! Whoever commits a line writes it, together with all that wait (group commit): the worker's other
+//! requests run first, so that there is company, and then one call takes the lines of them all. No
+//! other thread has to be woken, which would cost more than the rest of a request's audit. A thread
+//! of the sink's own writes what nobody waits for, and writes for the workers where a call could
+//! take long or another one is at it. Lines come out whole, and in the order in which they were
+//! handed over.
+//!
+//! # What a call costs
+//!
+//! A line appended to a file goes to the page cache: microseconds, which the worker's other
+//! connections wait for. Where the file system itself stops (a disk that hangs, memory that is all
+//! dirty), they wait for it too; kube-apiserver stops the request alone. `batch` never waits.
+//! Standard output may be a pipe that nobody empties, so it is left to the sink's own thread.
 //!
 //! # What each mode promises
 //!
@@ -31,17 +40,17 @@ use std::{
     path::PathBuf,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::{Duration, Instant, SystemTime},
 };
 
 use parking_lot::{Condvar, Mutex};
-use tokio::sync::oneshot;
 
 use output::Output;
+use writer::Writer;
 
 /// The longest time that a line waits for company while nobody waits for it.
 pub const LINGER: Duration = Duration::from_millis(10);
@@ -199,9 +208,11 @@ struct Handle {
 struct Shared {
     options: LogOptions,
     queue: Mutex<Queue>,
-    /// To the writer: there is something to do.
+    /// Held while a batch is taken from the queue and written: batches go out in order.
+    writer: Mutex<Writer>,
+    /// To the sink's thread: there is something to do.
     wake: Condvar,
-    /// From the writer: it has ended.
+    /// From the sink's thread: it has ended.
     ended: Condvar,
     received: AtomicU64,
     written: AtomicU64,
@@ -213,15 +224,15 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     batch: Batch,
-    writer: Rest,
-    /// Somebody waits for a line of the batch.
+    thread: Rest,
+    /// Somebody waits for the thread to write the batch.
     urgent: bool,
     reopen: bool,
     closed: bool,
-    writer_ended: bool,
+    ended: bool,
 }
 
-/// How the writer rests.
+/// How the sink's thread rests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Rest {
     /// Not at all: it looks at the queue before it rests.
@@ -238,22 +249,50 @@ enum Rest {
 struct Batch {
     bytes: Vec<u8>,
     lines: usize,
-    /// Who waits, and where in `bytes` their line ends; ascending.
-    waiters: Vec<(usize, oneshot::Sender<Result<(), NotRecorded>>)>,
+    /// What those who committed a line look at.
+    fate: Option<Arc<Fate>>,
+}
+
+/// What became of a batch.
+#[derive(Default)]
+struct Fate {
+    /// How many of its bytes are on record, in whole lines. Set once, when it has been written.
+    recorded: OnceLock<usize>,
+    /// Who is to be woken then.
+    wakers: Mutex<Vec<Waker>>,
+}
+
+impl Fate {
+    fn seal(&self, recorded: usize) {
+        let _set_once = self.recorded.set(recorded);
+        std::mem::take(&mut *self.wakers.lock()).into_iter().for_each(Waker::wake);
+    }
+
+    /// Wakes `waker` once the batch has been written; `false` if it has been by now.
+    fn wake_later(&self, waker: &Waker) -> bool {
+        let mut wakers = self.wakers.lock();
+        // Whoever seals takes the wakers afterwards: under the lock nobody is missed.
+        let waits = self.recorded.get().is_none();
+        if waits && !wakers.iter().any(|known| known.will_wake(waker)) {
+            wakers.push(waker.clone());
+        }
+        waits
+    }
 }
 
 impl LogSink {
-    /// Opens the log and starts its writer.
+    /// Opens the log and starts the sink's thread.
     pub fn open(options: LogOptions) -> Result<Self, OpenError> {
         let output = output::open(&options.target)?;
         let target = options.target.clone();
-        Self::start(options, output).map_err(|error| OpenError::Io { target, error })
+        Self::start(options, Box::new(output)).map_err(|error| OpenError::Io { target, error })
     }
 
-    fn start(options: LogOptions, output: impl Output) -> std::io::Result<Self> {
+    fn start(options: LogOptions, output: Box<dyn Output>) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             options,
             queue: Mutex::default(),
+            writer: Mutex::new(Writer::new(output)),
             wake: Condvar::new(),
             ended: Condvar::new(),
             received: AtomicU64::new(0),
@@ -262,16 +301,14 @@ impl LogSink {
             dropped: AtomicU64::new(0),
             degraded: Mutex::new(None),
         });
-        let for_writer = Arc::clone(&shared);
-        std::thread::Builder::new()
-            .name("audit-log".into())
-            .spawn(move || writer::run(&for_writer, output))?;
+        let for_thread = Arc::clone(&shared);
+        std::thread::Builder::new().name("audit-log".into()).spawn(move || writer::run(&for_thread))?;
         Ok(Self(Arc::new(Handle { shared })))
     }
 
     /// Hands over one line, line feed included, that nobody waits for.
     pub fn append(&self, line: &[u8]) {
-        self.0.shared.hand_over(line, None);
+        drop(self.0.shared.hand_over(line, false));
     }
 
     /// Hands over one line, line feed included, and ends when the mode's promise is kept.
@@ -281,12 +318,15 @@ impl LogSink {
     pub fn commit(&self, line: &[u8]) -> Commit {
         let shared = &self.0.shared;
         if shared.options.mode == LogMode::Batch {
-            shared.hand_over(line, None);
-            return Commit(None);
+            self.append(line);
+            return Commit(State::Kept);
         }
-        let (sender, receiver) = oneshot::channel();
-        shared.hand_over(line, Some(sender));
-        Commit(Some(Waiting { shared: Arc::clone(shared), receiver, polls: 0 }))
+        match shared.hand_over(line, true) {
+            Some((fate, end)) => {
+                Commit(State::Waiting(Waiting { shared: Arc::clone(shared), fate, end, polls: 0 }))
+            }
+            None => Commit(State::Lost(shared.refusal())),
+        }
     }
 
     /// Opens the file anew before the next line, so that a rotated file can be taken away. If that
@@ -295,7 +335,7 @@ impl LogSink {
         let shared = &self.0.shared;
         let mut queue = shared.queue.lock();
         queue.reopen = true;
-        shared.wake_writer(&mut queue);
+        shared.wake_thread(&mut queue);
     }
 
     /// How the sink fares.
@@ -317,7 +357,7 @@ impl LogSink {
         }
     }
 
-    /// Writes everything that has been handed over, then ends the writer. It blocks the calling
+    /// Writes everything that has been handed over, then ends the thread. It blocks the calling
     /// thread until then, but not for longer than `within`; the answer tells how many lines are
     /// still waiting. Lines that come later are counted as dropped.
     pub fn close(&self, within: Duration) -> LogStatus {
@@ -331,8 +371,8 @@ impl Handle {
         let until = Instant::now() + within;
         let mut queue = self.shared.queue.lock();
         queue.closed = true;
-        self.shared.wake_writer(&mut queue);
-        while !queue.writer_ended && !self.shared.ended.wait_until(&mut queue, until).timed_out() {}
+        self.shared.wake_thread(&mut queue);
+        while !queue.ended && !self.shared.ended.wait_until(&mut queue, until).timed_out() {}
     }
 }
 
@@ -343,42 +383,46 @@ impl Drop for Handle {
 }
 
 impl Shared {
-    fn hand_over(&self, line: &[u8], waiter: Option<oneshot::Sender<Result<(), NotRecorded>>>) {
+    /// Puts a line into the batch. Of a line that somebody waits for: what they look at, and where
+    /// in the batch it ends; `None` if it was dropped.
+    fn hand_over(&self, line: &[u8], waited_for: bool) -> Option<(Arc<Fate>, usize)> {
         self.received.fetch_add(1, Relaxed);
         let batching = self.options.mode == LogMode::Batch;
         let mut queue = self.queue.lock();
         if queue.closed || batching && queue.batch.lines >= self.options.buffer {
             self.dropped.fetch_add(1, Relaxed);
-            drop(queue);
-            if let Some(waiter) = waiter {
-                let _gone = waiter.send(self.refusal());
-            }
-            return;
+            return None;
         }
         let before = queue.batch.bytes.len();
         queue.batch.bytes.extend_from_slice(line);
         queue.batch.lines += 1;
-        let after = queue.batch.bytes.len();
-        if let Some(waiter) = waiter {
-            queue.batch.waiters.push((after, waiter));
+        let end = queue.batch.bytes.len();
+        // Even if somebody waits: they may give up before they write.
+        if queue.thread == Rest::Asleep || before < BATCH_BYTES && end >= BATCH_BYTES {
+            self.wake_thread(&mut queue);
         }
-        if queue.writer == Rest::Asleep || before < BATCH_BYTES && after >= BATCH_BYTES {
-            self.wake_writer(&mut queue);
+        waited_for.then(|| (Arc::clone(queue.batch.fate.get_or_insert_default()), end))
+    }
+
+    /// Writes what waits, if that can be done at once.
+    fn write_now(&self) {
+        match self.writer.try_lock() {
+            Some(mut writer) if writer.is_prompt() => writer.write_waiting(self),
+            _ => self.urge(),
         }
     }
 
-    /// Somebody waits for a line that has been handed over.
+    /// Has the thread write what waits.
     fn urge(&self) {
         let mut queue = self.queue.lock();
-        // No waiter: the writer has taken the line already.
-        if !queue.urgent && !queue.batch.waiters.is_empty() {
+        if !queue.urgent && queue.batch.fate.is_some() {
             queue.urgent = true;
-            self.wake_writer(&mut queue);
+            self.wake_thread(&mut queue);
         }
     }
 
-    fn wake_writer(&self, queue: &mut Queue) {
-        if std::mem::take(&mut queue.writer) != Rest::Busy {
+    fn wake_thread(&self, queue: &mut Queue) {
+        if std::mem::take(&mut queue.thread) != Rest::Busy {
             self.wake.notify_one();
         }
     }
@@ -391,31 +435,54 @@ impl Shared {
 
 /// Ends when the promise about a committed line has been kept, or cannot be.
 #[must_use = "a committed line is waited for"]
-pub struct Commit(Option<Waiting>);
+pub struct Commit(State);
+
+enum State {
+    Kept,
+    Lost(Result<(), NotRecorded>),
+    Waiting(Waiting),
+}
 
 struct Waiting {
     shared: Arc<Shared>,
-    receiver: oneshot::Receiver<Result<(), NotRecorded>>,
+    fate: Arc<Fate>,
+    end: usize,
     polls: u8,
+}
+
+impl Waiting {
+    fn answer(&self) -> Poll<Result<(), NotRecorded>> {
+        match self.fate.recorded.get() {
+            Some(recorded) if self.end <= *recorded => Poll::Ready(Ok(())),
+            Some(_) => Poll::Ready(self.shared.refusal()),
+            None => Poll::Pending,
+        }
+    }
 }
 
 impl Future for Commit {
     type Output = Result<(), NotRecorded>;
 
     fn poll(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(waiting) = &mut self.0 else { return Poll::Ready(Ok(())) };
-        if let Poll::Ready(answer) = Pin::new(&mut waiting.receiver).poll(ctx) {
-            // The writer always answers, unless it panicked.
-            return Poll::Ready(answer.unwrap_or(Err(NotRecorded)));
-        }
-        match waiting.polls {
-            // To the end of the worker's queue: others may have lines to add.
-            0 => ctx.waker().wake_by_ref(),
-            1 => waiting.shared.urge(),
-            _ => {}
+        let waiting = match &mut self.0 {
+            State::Kept => return Poll::Ready(Ok(())),
+            State::Lost(answer) => return Poll::Ready(*answer),
+            State::Waiting(waiting) => waiting,
+        };
+        if waiting.answer().is_ready() {
+            return waiting.answer();
         }
         waiting.polls = waiting.polls.saturating_add(1);
-        Poll::Pending
+        match waiting.polls {
+            1 => {
+                // To the end of the worker's queue: others may have lines to add.
+                ctx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            2 => waiting.shared.write_now(),
+            _ => {}
+        }
+        if waiting.fate.wake_later(ctx.waker()) { Poll::Pending } else { waiting.answer() }
     }
 }
 

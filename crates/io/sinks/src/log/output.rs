@@ -14,12 +14,23 @@ pub(super) trait Output: Send + 'static {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
     /// Turns to whatever is at the target's path now.
     fn reopen(&mut self) -> io::Result<()>;
+    /// Whether a write ends soon, whatever other processes do.
+    fn is_prompt(&self) -> bool;
 }
 
 struct Plain {
     file: File,
     /// `None` for standard output, which cannot be opened anew.
     path: Option<PathBuf>,
+    /// A file takes all that there is room for; a pipe waits for its reader.
+    is_file: bool,
+}
+
+impl Plain {
+    fn new(file: File, path: Option<PathBuf>) -> io::Result<Self> {
+        let is_file = file.metadata()?.is_file();
+        Ok(Self { file, path, is_file })
+    }
 }
 
 pub(super) fn open(target: &Target) -> Result<impl Output + use<>, OpenError> {
@@ -32,13 +43,12 @@ pub(super) fn open(target: &Target) -> Result<impl Output + use<>, OpenError> {
         None => io::stdout().as_fd().try_clone_to_owned().map(File::from),
         Some(path) => append_to(path),
     };
-    match file {
-        Ok(file) => Ok(Plain { file, path }),
-        Err(error) => Err(match path.as_deref().and_then(missing_parent) {
+    file.and_then(|file| Plain::new(file, path.clone())).map_err(|error| {
+        match path.as_deref().and_then(missing_parent) {
             Some(parent) => OpenError::NoDirectory { parent, path: path.unwrap_or_default() },
             None => OpenError::Io { target: target.clone(), error },
-        }),
-    }
+        }
+    })
 }
 
 fn append_to(path: &Path) -> io::Result<File> {
@@ -57,8 +67,12 @@ impl Output for Plain {
 
     fn reopen(&mut self) -> io::Result<()> {
         if let Some(path) = &self.path {
-            self.file = append_to(path)?;
+            *self = Self::new(append_to(path)?, Some(path.clone()))?;
         }
         Ok(())
+    }
+
+    fn is_prompt(&self) -> bool {
+        self.is_file
     }
 }

@@ -133,12 +133,13 @@ struct Scripted {
     script: Receiver<usize>,
     left: usize,
     written: Sender<Vec<u8>>,
+    prompt: bool,
 }
 
-fn scripted() -> (Scripted, Sender<usize>, Receiver<Vec<u8>>) {
+fn scripted(prompt: bool) -> (Scripted, Sender<usize>, Receiver<Vec<u8>>) {
     let (room, script) = channel();
     let (written, seen) = channel();
-    (Scripted { script, left: 0, written }, room, seen)
+    (Scripted { script, left: 0, written, prompt }, room, seen)
 }
 
 impl Output for Scripted {
@@ -158,16 +159,27 @@ impl Output for Scripted {
     fn reopen(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    fn is_prompt(&self) -> bool {
+        self.prompt
+    }
 }
 
 fn start(mode: LogMode, output: Scripted) -> LogSink {
-    LogSink::start(LogOptions { buffer: 3, ..options(Path::new("/scripted"), mode) }, output).unwrap()
+    LogSink::start(LogOptions { buffer: 3, ..options(Path::new("/scripted"), mode) }, Box::new(output))
+        .unwrap()
 }
 
 #[test]
 fn a_full_disk_fails_lines_says_so_and_leaves_no_line_torn() {
-    for (mode, refused) in [(LogMode::Blocking, Ok(())), (LogMode::BlockingStrict, Err(NotRecorded))] {
-        let (output, room, seen) = scripted();
+    let (goes_on, is_refused) = (Ok(()), Err(NotRecorded));
+    for (mode, prompt, refused) in [
+        (LogMode::Blocking, false, goes_on),
+        (LogMode::Blocking, true, goes_on),
+        (LogMode::BlockingStrict, false, is_refused),
+        (LogMode::BlockingStrict, true, is_refused),
+    ] {
+        let (output, room, seen) = scripted(prompt);
         let log = start(mode, output);
         // Room for the first line and three bytes of the second, then none, then enough.
         let first = log.commit(b"first\n");
@@ -191,23 +203,25 @@ fn a_full_disk_fails_lines_says_so_and_leaves_no_line_torn() {
 
 #[test]
 fn of_a_batch_that_stops_halfway_the_whole_lines_count_as_written() {
-    let (output, room, _seen) = scripted();
-    let log = start(LogMode::BlockingStrict, output);
-    let held = log.commit(b"held\n");
-    // The writer is busy with the first line, or will take all of them at once: both are fine.
-    let rest: Vec<Commit> = (0..4).map(|_| log.commit(b"line\n")).collect();
-    room.send(17).unwrap();
-    room.send(0).unwrap();
-    assert_eq!(wait(held), Ok(()));
-    let answers: Vec<_> = rest.into_iter().map(wait).collect();
-    assert_eq!(answers, [Ok(()), Ok(()), Err(NotRecorded), Err(NotRecorded)]);
-    assert_eq!((log.status().written, log.status().failed), (3, 2));
-    drop(room);
+    for prompt in [false, true] {
+        let (output, room, _seen) = scripted(prompt);
+        let log = start(LogMode::BlockingStrict, output);
+        let held = log.commit(b"held\n");
+        // The first line may be on its way, or all of them may go at once: both are fine.
+        let rest: Vec<Commit> = (0..4).map(|_| log.commit(b"line\n")).collect();
+        room.send(17).unwrap();
+        room.send(0).unwrap();
+        assert_eq!(wait(held), Ok(()));
+        let answers: Vec<_> = rest.into_iter().map(wait).collect();
+        assert_eq!(answers, [Ok(()), Ok(()), Err(NotRecorded), Err(NotRecorded)]);
+        assert_eq!((log.status().written, log.status().failed), (3, 2));
+        drop(room);
+    }
 }
 
 #[test]
 fn batch_never_waits_and_counts_what_it_drops() {
-    let (output, room, seen) = scripted();
+    let (output, room, seen) = scripted(true);
     let log = start(LogMode::Batch, output);
     log.append(b"held\n");
     // Once the writer holds a batch, three more fit.
@@ -230,7 +244,7 @@ fn batch_never_waits_and_counts_what_it_drops() {
 
 #[test]
 fn closing_does_not_wait_for_ever() {
-    let (output, room, _seen) = scripted();
+    let (output, room, _seen) = scripted(false);
     let log = start(LogMode::Blocking, output);
     log.append(b"stuck\n");
     assert_eq!(log.close(Duration::from_millis(1)).waiting, 1);
@@ -238,9 +252,87 @@ fn closing_does_not_wait_for_ever() {
     assert_eq!(log.close(ENOUGH).waiting, 0);
 }
 
+/// An output whose calls tell who makes them.
+struct Watched(Sender<std::thread::ThreadId>, bool);
+
+impl Output for Watched {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send(std::thread::current().id()).unwrap();
+        Ok(bytes.len())
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn is_prompt(&self) -> bool {
+        self.1
+    }
+}
+
+#[test]
+fn who_commits_writes_for_all_of_its_worker_and_leaves_a_pipe_to_the_thread() {
+    for prompt in [true, false] {
+        let (writes, seen) = channel();
+        let options = options(Path::new("/watched"), LogMode::BlockingStrict);
+        let log = LogSink::start(options, Box::new(Watched(writes, prompt))).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let done = runtime.block_on(async {
+            let requests: Vec<_> = (0..16)
+                .map(|_| {
+                    let log = log.clone();
+                    tokio::spawn(async move { log.commit(b"line\n").await })
+                })
+                .collect();
+            let mut done = Vec::new();
+            for request in requests {
+                done.push(request.await.unwrap());
+            }
+            done
+        });
+        assert_eq!(done, [Ok(()); 16]);
+        log.close(ENOUGH);
+        drop(log);
+        let calls: Vec<_> = seen.iter().collect();
+        assert_eq!(calls.contains(&std::thread::current().id()), prompt);
+        // The thread may take what it finds after its time; none of the others writes alone.
+        assert!(calls.len() < 16, "{} calls", calls.len());
+    }
+}
+
+#[test]
+fn a_line_whose_request_is_given_up_is_written_all_the_same() {
+    let (output, room, seen) = scripted(true);
+    let log = start(LogMode::Blocking, output);
+    room.send(usize::MAX).unwrap();
+    drop(log.commit(b"left\n"));
+    assert_eq!(seen.recv_timeout(ENOUGH).unwrap(), b"left\n");
+    drop(log);
+}
+
+#[test]
+fn while_one_writes_the_others_wait_for_the_thread() {
+    let (output, room, seen) = scripted(true);
+    let log = start(LogMode::BlockingStrict, output);
+    let first = log.commit(b"first\n");
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| wait(first));
+        // Whoever has taken the first line is stuck in the call.
+        while log.0.shared.queue.lock().batch.lines > 0 {
+            std::thread::yield_now();
+        }
+        let second = log.commit(b"second\n");
+        let waiting = scope.spawn(|| wait(second));
+        room.send(usize::MAX).unwrap();
+        assert_eq!((writing.join().unwrap(), waiting.join().unwrap()), (Ok(()), Ok(())));
+    });
+    drop(log);
+    assert_eq!(seen.iter().flatten().collect::<Vec<u8>>(), b"first\nsecond\n");
+}
+
 #[test]
 fn a_writer_that_panics_leaves_nobody_waiting() {
-    struct Panics;
+    struct Panics(bool);
     impl Output for Panics {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
             panic!("as this test wants it")
@@ -248,11 +340,27 @@ fn a_writer_that_panics_leaves_nobody_waiting() {
         fn reopen(&mut self) -> io::Result<()> {
             Ok(())
         }
+        fn is_prompt(&self) -> bool {
+            self.0
+        }
     }
-    let log = LogSink::start(options(Path::new("/panics"), LogMode::BlockingStrict), Panics).unwrap();
+    let start = |prompt| {
+        let options = options(Path::new("/panics"), LogMode::BlockingStrict);
+        LogSink::start(options, Box::new(Panics(prompt))).unwrap()
+    };
+    let log = start(false);
     assert_eq!(wait(log.commit(b"line\n")), Err(NotRecorded));
     assert_eq!(wait(log.commit(b"line\n")), Err(NotRecorded));
     assert_eq!(log.close(ENOUGH).mode, LogMode::BlockingStrict);
+
+    // A request that panics takes the other lines of its batch with it, and they are told.
+    let log = start(true);
+    let (one, other) = (log.commit(b"line\n"), log.commit(b"line\n"));
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait(one)));
+    // Either it did, or the thread before it.
+    assert_ne!(panicked.ok(), Some(Ok(())));
+    assert_eq!(wait(other), Err(NotRecorded));
+    assert_eq!(log.status().failed, 2);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The one thread that writes.
+//! Writing: by whoever holds the [`Writer`], and by the sink's own thread.
 
 use std::{
     io,
@@ -11,40 +11,112 @@ use super::{BATCH_BYTES, Batch, Degraded, LINGER, Rest, Shared, output::Output};
 /// A buffer that grew beyond this in a burst is given back.
 const KEEP_BYTES: usize = 1 << 20;
 
-/// Writes batch after batch until the sink is closed and nothing waits.
-pub(super) fn run(shared: &Shared, mut output: impl Output) {
-    let _end = End(shared);
-    let mut spare = Batch::default();
-    let mut torn = false;
-    let mut reopen = false;
-    while let Some((mut batch, asked)) = next_batch(shared, spare) {
-        reopen |= asked;
-        if reopen {
-            match output.reopen() {
-                Ok(()) => reopen = false,
+/// What lines are written with.
+pub(super) struct Writer {
+    output: Box<dyn Output>,
+    /// A buffer to leave in the queue for the one that is taken.
+    spare: Vec<u8>,
+    /// The last write stopped within a line.
+    torn: bool,
+    /// The file is to be opened anew.
+    reopen: bool,
+}
+
+impl Writer {
+    pub(super) fn new(output: Box<dyn Output>) -> Self {
+        Self { output, spare: Vec::new(), torn: false, reopen: false }
+    }
+
+    /// Whether a write ends soon, whatever other processes do.
+    pub(super) fn is_prompt(&self) -> bool {
+        self.output.is_prompt()
+    }
+
+    /// Writes all that waits, and tells everybody who waits for it.
+    pub(super) fn write_waiting(&mut self, shared: &Shared) {
+        let batch = {
+            let mut queue = shared.queue.lock();
+            queue.urgent = false;
+            self.reopen |= std::mem::take(&mut queue.reopen);
+            let empty = Batch { bytes: std::mem::take(&mut self.spare), ..Batch::default() };
+            std::mem::replace(&mut queue.batch, empty)
+        };
+        let mut taken = Taken { shared, batch, lines: 0, whole: 0 };
+        if self.reopen {
+            match self.output.reopen() {
+                Ok(()) => self.reopen = false,
                 Err(error) => degrade(shared, &format!("cannot be opened anew: {error}")),
             }
         }
-        if batch.lines > 0 {
-            write_batch(shared, &mut output, &mut batch, &mut torn, !reopen);
+        if taken.batch.lines > 0 {
+            self.write(&mut taken);
         }
-        batch.bytes.clear();
-        batch.bytes.shrink_to(KEEP_BYTES);
-        batch.lines = 0;
-        spare = batch;
+        self.spare = std::mem::take(&mut taken.batch.bytes);
+        self.spare.clear();
+        self.spare.shrink_to(KEEP_BYTES);
+    }
+
+    fn write(&mut self, taken: &mut Taken<'_>) {
+        let bytes = &taken.batch.bytes;
+        let (count, error) = write_all(self.output.as_mut(), bytes, &mut self.torn);
+        if error.is_none() {
+            (taken.whole, taken.lines) = (bytes.len(), taken.batch.lines);
+        } else {
+            // Whole lines only: what is left of a torn one is no record.
+            let end = bytes.iter().take(count).rposition(|byte| *byte == b'\n');
+            taken.whole = end.map_or(0, |at| at + 1);
+            taken.lines = bytes.iter().take(taken.whole).filter(|byte| **byte == b'\n').count();
+        }
+        self.torn |= taken.whole < count;
+        match &error {
+            Some(error) => degrade(taken.shared, &error.to_string()),
+            None if !self.reopen => recover(taken.shared),
+            None => {}
+        }
     }
 }
 
-/// However the writer ends, nobody waits for it any longer.
+/// A batch on its way. However that ends, nobody waits for it any longer, and it is counted before
+/// anybody is told.
+struct Taken<'a> {
+    shared: &'a Shared,
+    batch: Batch,
+    /// How many lines are on record, and how many bytes they have.
+    lines: usize,
+    whole: usize,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.shared.written.fetch_add(self.lines as u64, Relaxed);
+        self.shared.failed.fetch_add(self.batch.lines.saturating_sub(self.lines) as u64, Relaxed);
+        if let Some(fate) = self.batch.fate.take() {
+            fate.seal(self.whole);
+        }
+    }
+}
+
+/// The sink's thread: writes what nobody else does, until the sink is closed and nothing waits.
+pub(super) fn run(shared: &Shared) {
+    let _end = End(shared);
+    while wait_for_work(shared) {
+        shared.writer.lock().write_waiting(shared);
+    }
+    // A worker may still be writing the last lines.
+    drop(shared.writer.lock());
+}
+
+/// However the thread ends, nothing waits for it any longer.
 struct End<'a>(&'a Shared);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
         let mut queue = self.0.queue.lock();
         queue.closed = true;
-        queue.writer_ended = true;
+        queue.ended = true;
         let left = std::mem::take(&mut queue.batch);
-        self.0.failed.fetch_add(left.lines as u64, Relaxed);
+        drop(queue);
+        drop(Taken { shared: self.0, batch: left, lines: 0, whole: 0 });
         self.0.ended.notify_all();
         if std::thread::panicking() {
             tracing::error!(target = %self.0.options.target, "the audit log's writer panicked");
@@ -52,60 +124,29 @@ impl Drop for End<'_> {
     }
 }
 
-/// Waits for lines, leaving the empty `spare` in their place; `None` at the end.
-fn next_batch(shared: &Shared, spare: Batch) -> Option<(Batch, bool)> {
+/// Rests until there is something to write; `false` at the end.
+fn wait_for_work(shared: &Shared) -> bool {
     let mut queue = shared.queue.lock();
     let mut until = Instant::now() + LINGER;
     while !queue.urgent && !queue.reopen && !queue.closed && queue.batch.bytes.len() < BATCH_BYTES {
         // Dozing first, and asleep only after a quiet spell: waking costs the worker a system call.
-        queue.writer = Rest::Dozing;
+        queue.thread = Rest::Dozing;
         if shared.wake.wait_until(&mut queue, until).timed_out() {
             if queue.batch.lines > 0 {
                 break;
             }
-            queue.writer = Rest::Asleep;
+            queue.thread = Rest::Asleep;
             shared.wake.wait(&mut queue);
             until = Instant::now() + LINGER;
         }
     }
-    queue.writer = Rest::Busy;
-    queue.urgent = false;
-    let reopen = std::mem::take(&mut queue.reopen);
-    if queue.batch.lines == 0 && !reopen && queue.closed {
-        return None;
-    }
-    Some((std::mem::replace(&mut queue.batch, spare), reopen))
-}
-
-/// Writes one batch and tells everybody who waits; `healthy` says that nothing else is wrong.
-fn write_batch(shared: &Shared, output: &mut impl Output, batch: &mut Batch, torn: &mut bool, healthy: bool) {
-    let (taken, error) = write_all(output, &batch.bytes, torn);
-    // Whole lines only: what is left of a torn one is no record.
-    let whole = match &error {
-        None => batch.bytes.len(),
-        Some(_) => batch.bytes.iter().take(taken).rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1),
-    };
-    *torn |= whole < taken;
-    let written = match &error {
-        None => batch.lines,
-        Some(_) => batch.bytes.iter().take(whole).filter(|byte| **byte == b'\n').count(),
-    };
-    shared.written.fetch_add(written as u64, Relaxed);
-    shared.failed.fetch_add(batch.lines.saturating_sub(written) as u64, Relaxed);
-    // Before anybody is told, so that whoever has been told sees it.
-    match &error {
-        Some(error) => degrade(shared, &error.to_string()),
-        None if healthy => recover(shared),
-        None => {}
-    }
-    for (end, waiter) in batch.waiters.drain(..) {
-        let _gone = waiter.send(if end <= whole { Ok(()) } else { shared.refusal() });
-    }
+    queue.thread = Rest::Busy;
+    queue.batch.lines > 0 || queue.reopen || !queue.closed
 }
 
 /// How many of `bytes` were taken, and what stopped the rest. After a torn line the next one begins
 /// on a line of its own.
-fn write_all(output: &mut impl Output, bytes: &[u8], torn: &mut bool) -> (usize, Option<io::Error>) {
+fn write_all(output: &mut dyn Output, bytes: &[u8], torn: &mut bool) -> (usize, Option<io::Error>) {
     while *torn {
         match output.write(b"\n") {
             Ok(0) => return (0, Some(io::ErrorKind::WriteZero.into())),
