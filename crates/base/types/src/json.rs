@@ -23,7 +23,7 @@ pub fn write_indented(out: &mut Vec<u8>, value: &impl Serialize) -> serde_json::
 pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     let mut rest = text;
-    while let Some((plain, from)) = rest.iter().position(special).and_then(|at| rest.split_at_checked(at)) {
+    while let Some((plain, from)) = first_special(rest).and_then(|at| rest.split_at_checked(at)) {
         out.extend_from_slice(plain);
         let (length, escaped) = escape(from);
         match escaped {
@@ -38,6 +38,15 @@ pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
     }
     out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// Where the first byte stands that needs a closer look. Nearly always there is none.
+fn first_special(text: &[u8]) -> Option<usize> {
+    // Without an early end within a chunk, one comparison looks at all its bytes.
+    let is_plain = |chunk: &&[u8]| !chunk.iter().fold(false, |found, byte| found | special(byte));
+    let plain = text.chunks_exact(16).take_while(is_plain).count() * 16;
+    let at = text.get(plain..)?.iter().position(special)?;
+    Some(plain + at)
 }
 
 /// Whether a byte needs a closer look.
