@@ -52,6 +52,11 @@ impl IdentityHeaders {
 
     fn kind(&self, name: &HeaderName) -> Option<Kind> {
         let spelt = name.as_str();
+        // Without configured names, no identity header begins otherwise, under whatever alias.
+        let none_configured = self.names.is_empty() && self.prefixes.is_empty();
+        if none_configured && !spelt.starts_with(['i', 'x']) {
+            return None;
+        }
         // Most headers have no alias character and are done after two comparisons.
         let owned;
         let (plain, aliased) = if spelt.contains(['_', '.']) {
@@ -87,11 +92,9 @@ impl IdentityHeaders {
                 stripped.nominated += 1;
             }
         }
-        for name in &HOP_BY_HOP {
-            headers.remove(name);
-        }
         for name in headers.keys() {
             match self.kind(name) {
+                None if is_hop_by_hop(name) => {}
                 None => continue,
                 Some(Kind::Impersonate) => stripped.impersonate += 1,
                 Some(Kind::FrontProxy) => stripped.front_proxy += 1,
@@ -123,17 +126,20 @@ fn plain(name: &str) -> String {
 
 /// Meaningful between two neighbours only (RFC 9110, section 7.6.1). An upgrade sets its own
 /// `Connection` and `Upgrade`; without `Trailer` no trailer of a client goes on.
-static HOP_BY_HOP: [HeaderName; 9] = [
-    header::CONNECTION,
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("keep-alive"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "proxy-connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// The headers that `Connection` names, in its order.
 fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {

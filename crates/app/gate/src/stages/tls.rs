@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use ::tls::{Alpn, ServerStream};
 use authn::Attempt;
+use http::HeaderValue;
 use tokio::net::TcpStream;
 use types::{Layer, Reason, Timestamp};
 
@@ -13,6 +14,7 @@ use crate::worker::Worker;
 /// The handshake is done, and what the client's certificate stands for is known.
 pub(crate) struct Secured {
     peer: SocketAddr,
+    address: Option<HeaderValue>,
     certificate: Option<Attempt>,
     shown: bool,
     protocol: Alpn,
@@ -22,6 +24,11 @@ impl Secured {
     /// Who connected.
     pub(crate) fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// The same address as a header, for upstream.
+    pub(crate) fn address(&self) -> Option<&HeaderValue> {
+        self.address.as_ref()
     }
 
     /// What the client's certificate came to, if it showed one and anybody cares for it.
@@ -67,8 +74,9 @@ pub(crate) async fn secure(
     let chain = stream.peer_certificates();
     match gate.certificates.judge(chain.iter().map(|der| der.as_ref()), Timestamp::now()) {
         Ok(certificate) => {
-            let secured = Secured { peer, certificate, shown: !chain.is_empty(), protocol: stream.alpn() };
-            Some((secured, stream))
+            let address = HeaderValue::try_from(peer.ip().to_canonical().to_string()).ok();
+            let (shown, protocol) = (!chain.is_empty(), stream.alpn());
+            Some((Secured { peer, address, certificate, shown, protocol }, stream))
         }
         // UPSTREAM: a certificate that does not parse fails the handshake (kube-apiserver 1.36)
         Err(malformed) => {

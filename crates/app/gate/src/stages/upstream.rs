@@ -111,9 +111,9 @@ pub(super) fn outgoing(
     }
     // The gate has answered it already, when it began to read the body.
     headers.remove(header::EXPECT);
-    let address = secured.peer().ip().to_canonical().to_string();
-    if let Ok(address) = HeaderValue::try_from(address) {
-        headers.insert(X_FORWARDED_FOR, address);
+    match secured.address() {
+        Some(address) => drop(headers.insert(X_FORWARDED_FOR, address.clone())),
+        None => drop(headers.remove(X_FORWARDED_FOR)),
     }
     headers.insert(AUDIT_ID, exchange.audit_id.clone());
     let mut outgoing = http::Request::new(body);
@@ -188,22 +188,27 @@ fn turned_over_unasked(worker: &Worker) -> Box<Refused> {
 
 /// Takes away what was meant for the connection to the upstream only.
 pub(super) fn end_of_hop(headers: &mut HeaderMap) {
-    static HOP_BY_HOP: [HeaderName; 7] = [
-        header::CONNECTION,
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("proxy-connection"),
-        header::PROXY_AUTHENTICATE,
-        header::TE,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-    ];
-    let nominated: Vec<HeaderName> = headers
+    let nominated = headers
         .get_all(header::CONNECTION)
         .iter()
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-        .collect();
-    for name in nominated.iter().chain(&HOP_BY_HOP) {
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok());
+    let hop_by_hop = headers.keys().filter(|name| is_hop_by_hop(name)).cloned();
+    let unwanted: Vec<HeaderName> = nominated.chain(hop_by_hop).collect();
+    for name in unwanted {
         headers.remove(name);
     }
+}
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+    )
 }
