@@ -209,7 +209,8 @@ impl Facts {
         if name.is_empty() || !name.iter().all(|&b| is_token(b)) {
             return Err(BadHead::HeaderName);
         }
-        if rest.iter().any(|&b| (b < b' ' && b != b'\t') || b == 0x7f) {
+        // Without an early end: many bytes are compared at once.
+        if rest.iter().fold(false, |found, &b| found | (b < b' ') & (b != b'\t') | (b == 0x7f)) {
             return Err(BadHead::ControlCharacter);
         }
         let value = rest.strip_prefix(b":").unwrap_or_default().trim_ascii();
@@ -258,25 +259,36 @@ fn number(digits: &[u8]) -> Option<u64> {
 
 /// Characters of methods and header names (RFC 9110, `tchar`).
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
-        )
+    TOKEN.get(usize::from(byte)).is_some_and(|is_token| *is_token)
 }
+
+#[expect(clippy::indexing_slicing, reason = "worked out at compile time")]
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'!' | b'#'
+                    | b'$'
+                    | b'%'
+                    | b'&'
+                    | b'\''
+                    | b'*'
+                    | b'+'
+                    | b'-'
+                    | b'.'
+                    | b'^'
+                    | b'_'
+                    | b'`'
+                    | b'|'
+                    | b'~'
+            );
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
