@@ -2,6 +2,7 @@
 //! what it holds on to in the meantime.
 
 use std::{
+    cell::RefCell,
     future::Future,
     sync::Arc,
     time::{Duration, Instant},
@@ -151,8 +152,9 @@ impl Exchange {
         for (key, value) in self.annotations.drain(..) {
             record.annotate(key, value);
         }
-        if let Some(line) = event(&record, Stage::RequestReceived, None, self.at) {
-            self.commit = self.worker.gate.audit.as_ref().map(|audit| audit.sink.commit(&line));
+        if let Some(audit) = &self.worker.gate.audit {
+            let commit = |line: &[u8]| audit.sink.commit(line);
+            self.commit = event(&record, Stage::RequestReceived, None, self.at, commit);
         }
         self.record = Some(record);
     }
@@ -173,8 +175,9 @@ impl Exchange {
     /// A request that failed authentication has this one event.
     pub(crate) fn record_unauthorized(&mut self, record: &Record, outcome: Outcome<'_>) {
         self.ending = Ending::OnRecord;
-        if let Some(line) = event(record, Stage::ResponseStarted, Some(outcome), Timestamp::now()) {
-            self.commit = self.worker.gate.audit.as_ref().map(|audit| audit.sink.commit(&line));
+        if let Some(audit) = &self.worker.gate.audit {
+            let commit = |line: &[u8]| audit.sink.commit(line);
+            self.commit = event(record, Stage::ResponseStarted, Some(outcome), Timestamp::now(), commit);
         }
     }
 
@@ -217,16 +220,32 @@ impl Exchange {
             Ending::Status(status) => Outcome::Status(status),
             Ending::OnRecord => return,
         };
-        if let Some(line) = event(record, stage, Some(outcome), now) {
-            audit.sink.append(&line);
-        }
+        event(record, stage, Some(outcome), now, |line| audit.sink.append(line));
     }
 }
 
-fn event(record: &Record, stage: Stage, outcome: Option<Outcome<'_>>, now: Timestamp) -> Option<Vec<u8>> {
-    let mut line = Vec::new();
-    record.write(&mut line, stage, outcome, now).then_some(line)
+thread_local! {
+    /// Where events are written before they are handed over.
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
+
+/// Hands the event of `stage` over, if the policy does not omit it.
+fn event<T>(
+    record: &Record,
+    stage: Stage,
+    outcome: Option<Outcome<'_>>,
+    now: Timestamp,
+    hand_over: impl FnOnce(&[u8]) -> T,
+) -> Option<T> {
+    LINE.with_borrow_mut(|line| {
+        line.clear();
+        line.shrink_to(KEEP_BYTES);
+        record.write(line, stage, outcome, now).then(|| hand_over(line))
+    })
+}
+
+/// No event of an ordinary request is longer.
+const KEEP_BYTES: usize = 16 * 1024;
 
 impl Drop for Exchange {
     fn drop(&mut self) {
