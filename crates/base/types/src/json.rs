@@ -42,16 +42,24 @@ pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
 
 /// Where the first byte stands that needs a closer look. Nearly always there is none.
 fn first_special(text: &[u8]) -> Option<usize> {
-    // Without an early end within a chunk, one comparison looks at all its bytes.
-    let is_plain = |chunk: &&[u8]| !chunk.iter().fold(false, |found, byte| found | special(byte));
-    let plain = text.chunks_exact(16).take_while(is_plain).count() * 16;
-    let at = text.get(plain..)?.iter().position(special)?;
+    let (chunks, _) = text.as_chunks::<16>();
+    // Without an early end within a chunk, all its bytes are compared at once.
+    let is_plain = |chunk: &&[u8; 16]| chunk.iter().fold(0, |found, &byte| found | special(byte)) == 0;
+    let plain = chunks.iter().take_while(is_plain).count() * 16;
+    let at = text.get(plain..)?.iter().position(|&byte| special(byte) != 0)?;
     Some(plain + at)
 }
 
-/// Whether a byte needs a closer look.
-fn special(byte: &u8) -> bool {
-    matches!(byte, 0..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0x80..)
+/// 1 if a byte needs a closer look.
+fn special(byte: u8) -> u8 {
+    u8::from(
+        !(0x20..0x80).contains(&byte)
+            | (byte == b'"')
+            | (byte == b'\\')
+            | (byte == b'<')
+            | (byte == b'>')
+            | (byte == b'&'),
+    )
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
