@@ -3,7 +3,7 @@
 use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use ::tls::{Alpn, ServerStream};
-use http::{Request, Response};
+use http::Request;
 use hyper::{
     body::Incoming,
     server::conn::{http1, http2},
@@ -20,7 +20,6 @@ use tokio::{
 };
 
 use crate::{
-    body::Body,
     http1::{HeadReader, Line, MAX_HEADERS},
     pipeline,
     stages::{network, tls, tls::Secured},
@@ -60,9 +59,7 @@ async fn serve_http1(worker: Arc<Worker>, secured: Secured, stream: ServerStream
     let io = TokioIo::new(HeadReader::new(stream, Arc::clone(&line), limits));
     let secured = Arc::new(secured);
     let service = service_fn(move |request: Request<Incoming>| {
-        let answered =
-            pipeline::answer(Arc::clone(&worker), Arc::clone(&secured), Some(Arc::clone(&line)), request);
-        async move { Ok::<Response<Body>, Infallible>(answered.await) }
+        pipeline::answer(Arc::clone(&worker), Arc::clone(&secured), Some(Arc::clone(&line)), request)
     });
     let mut connection = pin!(
         http1::Builder::new()
@@ -98,11 +95,9 @@ async fn serve_http2(worker: Arc<Worker>, secured: Secured, stream: ServerStream
         let use_of = Arc::clone(&use_of);
         move |request: Request<Incoming>| {
             let stream = Use::begin(&use_of);
-            let answered = pipeline::answer(Arc::clone(&worker), Arc::clone(&secured), None, request);
-            async move {
-                let answer = answered.await;
-                Ok::<_, Infallible>(answer.map(|body| body.with(stream)))
-            }
+            let answered =
+                Box::pin(pipeline::answer(Arc::clone(&worker), Arc::clone(&secured), None, request));
+            async move { Ok::<_, Infallible>(answered.await?.map(|body| body.with(stream))) }
         }
     });
     let mut connection = pin!(

@@ -7,7 +7,7 @@
 //! The order is kube-apiserver's, with ours set in. It cannot be changed without changing the
 //! permits of `stages/`: each call below needs what the one before it returned.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use http::Response;
 use hyper::body::Incoming;
@@ -33,12 +33,14 @@ use crate::{
 };
 
 /// Answers one request of a connection. Layers 1 and 2 have let the connection pass.
+///
+/// hyper moves the future around before it polls it, so what is rare and large lies behind a pointer.
 pub(crate) async fn answer(
     worker: Arc<Worker>,
     secured: Arc<Secured>,
     line: Option<Arc<Line>>,
     request: http::Request<Incoming>,
-) -> Response<Body> {
+) -> Result<Response<Body>, Infallible> {
     // A request of HTTP/1.1 that did not come through the reader is one that hyper found by itself:
     // nothing that it says of the target is believed.
     let head = line.as_ref().map(|line| line.take_head().unwrap_or(Err(BadHead::Unannounced)));
@@ -48,13 +50,13 @@ pub(crate) async fn answer(
         Ok(read) => read,
         Err(refused) => {
             let manner = Manner::unread(exchange.line().is_some());
-            return say(&refused.answer, &manner, exchange);
+            return Ok(say(&refused.answer, &manner, exchange));
         }
     };
-    match decide(&worker, &secured, read, &mut request, &mut exchange).await {
+    Ok(match decide(&worker, &secured, read, &mut request, &mut exchange).await {
         Ok(accepted) => {
             if let Some(own) = worker.gate.own_paths.on_main(request.info.path()) {
-                return say(&own_words::say(&worker.gate, own), &request.manner(), exchange);
+                return Ok(say(&own_words::say(&worker.gate, own), &request.manner(), exchange));
             }
             match upstream::forward(&worker, accepted, &secured, request, exchange).await {
                 Ok(response) => response,
@@ -73,7 +75,7 @@ pub(crate) async fn answer(
             let _refused_anyway = exchange.recorded().await;
             say(&refused.answer, &request.manner(), exchange)
         }
-    }
+    })
 }
 
 /// Layers 3 to 6, in kube-apiserver's order.
@@ -104,4 +106,20 @@ fn say(answer: &Answer, manner: &Manner, mut exchange: Box<Exchange>) -> Respons
         manner.long_running,
     );
     Response::from_parts(parts, Body::own(text, Some(exchange)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// hyper keeps room for one with each connection, and moves it there for each request.
+    #[test]
+    fn what_a_request_holds_while_it_runs_stays_small() {
+        let size = size_of_future(answer);
+        assert!(size <= 3 * 1024, "{size} bytes");
+    }
 }

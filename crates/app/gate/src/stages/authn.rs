@@ -77,7 +77,7 @@ async fn authenticate(
     match decide(&Answers::none()) {
         Step::Done(outcome) => outcome,
         Step::Ask(_) => {
-            let asked = remote::drive_confirmed(&gate.remote, now, Result::is_err, decide).await;
+            let asked = Box::pin(remote::drive_confirmed(&gate.remote, now, Result::is_err, decide)).await;
             asked.unwrap_or_else(|error| {
                 let failures = vec![AuthnFailure::unanswered(error.to_string())];
                 Err(Unauthorized { failures, ..Unauthorized::default() })

@@ -66,7 +66,7 @@ impl Request {
 }
 
 /// Reads the request line.
-pub(crate) fn read(secured: &Secured, arrival: Arrival) -> Outcome<(Read<'_>, Request)> {
+pub(crate) fn read(secured: &Secured, arrival: Arrival) -> Outcome<(Read<'_>, Box<Request>)> {
     let Arrival { mut request, head } = arrival;
     let (target, framing, upgrade) = match head {
         Some(Ok(Head { target, framing, upgrade })) => (target, Some(framing), upgrade),
@@ -95,7 +95,8 @@ pub(crate) fn read(secured: &Secured, arrival: Arrival) -> Outcome<(Read<'_>, Re
     let turn_over = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
     let upgrade = request.headers().get(header::UPGRADE).filter(|_| upgrade).cloned();
     let (parts, body) = request.into_parts();
-    let request = Request {
+    // It goes from stage to stage and into the future of the whole: behind a pointer, for little.
+    let request = Box::new(Request {
         last_on_connection: upgrade.is_some() || framing == Some(Framing::Chunked),
         method: parts.method,
         headers: parts.headers,
@@ -104,7 +105,7 @@ pub(crate) fn read(secured: &Secured, arrival: Arrival) -> Outcome<(Read<'_>, Re
         turn_over,
         target,
         upgrade,
-    };
+    });
     pass((Read { secured }, request), Layer::Request)
 }
 

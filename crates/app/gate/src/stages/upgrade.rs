@@ -30,13 +30,13 @@ pub(super) async fn forward(
     user: &User,
     identity: &Identity,
     secured: &Secured,
-    mut request: Request,
+    mut request: Box<Request>,
     mut exchange: Box<Exchange>,
 ) -> Result<Response<Body>, Box<Unanswered>> {
     let manner = request.manner();
     let client = request.turn_over.take();
     let protocol = request.upgrade().cloned().unwrap_or(HeaderValue::from_static(""));
-    let (outgoing, labels) = outgoing(request, secured, &exchange);
+    let (outgoing, labels) = outgoing(*request, secured, &exchange);
     let response = match worker.pool.upgrade(identity, protocol, outgoing).await {
         Ok(response) => response,
         Err(error) => {

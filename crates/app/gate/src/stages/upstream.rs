@@ -1,6 +1,6 @@
 //! Did the API server answer?
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use ::request::RequestInfo;
 use ::upstream::SendError;
@@ -35,7 +35,7 @@ pub(crate) async fn forward(
     worker: &Arc<Worker>,
     accepted: Accepted,
     secured: &Secured,
-    request: Request,
+    request: Box<Request>,
     mut exchange: Box<Exchange>,
 ) -> Result<Response<Body>, Box<Unanswered>> {
     let user = accepted.into_user();
@@ -50,14 +50,14 @@ pub(crate) async fn forward(
         }
     };
     if request.upgrade().is_some() {
-        return upgrade::forward(worker, &user, &identity, secured, request, exchange).await;
+        return Box::pin(upgrade::forward(worker, &user, &identity, secured, request, exchange)).await;
     }
-    let (outgoing, labels) = outgoing(request, secured, &exchange);
-    let sent = worker.pool.forward(&identity, outgoing);
+    let (outgoing, labels) = outgoing(*request, secured, &exchange);
+    let mut sent = pin!(worker.pool.forward(&identity, outgoing));
     let received = if manner.long_running {
         sent.await
     } else {
-        match tokio::time::timeout(worker.gate.bounds.response_head, sent).await {
+        match tokio::time::timeout(worker.gate.bounds.response_head, sent.as_mut()).await {
             Ok(received) => received,
             Err(_) => {
                 let refused = timed_out(worker);
