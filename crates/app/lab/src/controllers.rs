@@ -119,7 +119,7 @@ fn kind_of(resource: &str) -> Option<&'static Kind> {
 }
 
 /// Changes an object where it lies. One that is gone stays so.
-fn revise(api: &Api, key: &Key, change: impl FnOnce(&mut Value)) {
+pub(crate) fn revise(api: &Api, key: &Key, change: impl FnOnce(&mut Value)) {
     let Some(kind) = kind_of(&key.resource) else { return };
     let done = api.store().change::<Status>(key, |old, _| {
         let Some(old) = old else { return Ok(Change::Keep) };
@@ -147,7 +147,7 @@ fn delete(api: &Api, key: &Key) {
 }
 
 /// Where an object lies.
-fn key_of(resource: &str, object: &Value) -> Key {
+pub(crate) fn key_of(resource: &str, object: &Value) -> Key {
     Key::new(resource, object::namespace(object), object::name(object))
 }
 

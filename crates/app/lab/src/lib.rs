@@ -14,6 +14,7 @@
 //! ([`Grants`]).
 
 mod access;
+mod containers;
 mod controllers;
 pub mod environment;
 mod object;
@@ -24,6 +25,7 @@ mod reviews;
 mod schema;
 mod server;
 pub mod store;
+mod streams;
 
 pub use access::Grants;
 pub use reviews::Reviews;

@@ -123,8 +123,19 @@ pub enum Behaviour {
     Eviction,
     /// Reads a pod's log.
     Log,
+    /// Turns the connection over to what goes on in a pod.
+    Stream(Streaming),
     /// Is answered by [`crate::rest::Reviewer`].
     Review(Review),
+}
+
+/// What a connection can be turned over to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is a subresource of Kubernetes, named as there")]
+pub enum Streaming {
+    Exec,
+    Attach,
+    PortForward,
 }
 
 /// What is asked and not kept.
@@ -145,6 +156,10 @@ impl Subresource {
     const fn own(name: &'static str, behaviour: Behaviour) -> Self {
         Self { name, group_version: None, kind: "", verbs: GET_PATCH_UPDATE, behaviour, schema: None }
     }
+}
+
+const fn stream(name: &'static str, kind: &'static str, streaming: Streaming) -> Subresource {
+    Subresource { kind, verbs: &["create", "get"], ..Subresource::own(name, Behaviour::Stream(streaming)) }
 }
 
 const STATUS: Subresource = Subresource::own("status", Behaviour::Status);

@@ -10,9 +10,11 @@ mod openapi;
 mod options;
 mod order;
 mod patch;
+mod pod_log;
 mod read;
 mod route;
 mod selection;
+mod streaming;
 mod subresource;
 mod table;
 mod update;
@@ -24,13 +26,16 @@ use std::{convert::Infallible, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited, combinators::UnsyncBoxBody};
+use parking_lot::Mutex;
 use serde_json::Value;
 use types::{MediaType, Status, StatusDetails, StatusReason, Timestamp, User};
 
 use crate::{
     access::{Grants, Write},
+    containers::Containers,
     registry::{Kind, Review},
     store::Store,
+    streams::Upgrade,
 };
 use negotiate::Accept;
 use options::Query;
@@ -80,6 +85,7 @@ pub struct Api {
     clock: fn() -> Timestamp,
     stopping: tokio::sync::watch::Receiver<bool>,
     root_ca: String,
+    containers: Containers,
 }
 
 /// UPSTREAM: `--max-request-body-bytes` of etcd and this server agree on 3 MiB (kube-apiserver 1.36).
@@ -93,7 +99,7 @@ impl Api {
         clock: fn() -> Timestamp,
         stopping: tokio::sync::watch::Receiver<bool>,
     ) -> Self {
-        Self { store, reviewer, clock, stopping, root_ca: String::new() }
+        Self { store, reviewer, clock, stopping, root_ca: String::new(), containers: Containers::default() }
     }
 
     /// Hands out this certificate (PEM) in `kube-root-ca.crt` of every namespace.
@@ -112,6 +118,29 @@ impl Api {
         &self.store
     }
 
+    /// What runs in pods.
+    pub(crate) const fn containers(&self) -> &Containers {
+        &self.containers
+    }
+
+    /// What tells the time.
+    pub(crate) const fn clock(&self) -> fn() -> Timestamp {
+        self.clock
+    }
+
+    /// Asks what is asked and not kept, in somebody's name.
+    pub(crate) fn review(
+        &self,
+        review: Review,
+        user: &User,
+        namespace: &str,
+        name: &str,
+        object: &Value,
+    ) -> Result<Value, Status> {
+        let (store, now) = (&self.store, self.now());
+        self.reviewer.review(&ReviewCall { review, user, namespace, name, object, store, now })
+    }
+
     /// The time.
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()
@@ -128,7 +157,12 @@ impl Api {
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        let connection = head.extensions.remove::<hyper::upgrade::OnUpgrade>();
+        let wants_upgrade = head.headers.contains_key(header::UPGRADE);
+        let upgrade = connection
+            .filter(|_| wants_upgrade)
+            .map(|connection| Upgrade { headers: head.headers.clone(), connection });
         let query = head.uri.query().unwrap_or_default().to_owned();
         let media = MediaType::negotiate(
             text(&head.headers, header::ACCEPT),
@@ -156,6 +190,7 @@ impl Api {
             user,
             own,
             body,
+            upgrade: Mutex::new(upgrade),
         };
         let reply = dispatch(&call).unwrap_or_else(Reply::from);
         reply.into_response(media, is_head)
@@ -174,6 +209,8 @@ struct Call<'a> {
     /// Whether the gate asks in its own name.
     own: bool,
     body: Bytes,
+    /// The connection, where the client wants it turned over; whoever answers so takes it.
+    upgrade: Mutex<Option<Upgrade>>,
     now: Timestamp,
 }
 
@@ -206,7 +243,12 @@ enum Content {
         kind: &'static str,
         bytes: Bytes,
     },
-    Stream(Body),
+    Stream {
+        kind: &'static str,
+        body: Body,
+    },
+    /// What follows is no HTTP; these headers say what it is.
+    TurnedOver(HeaderMap),
 }
 
 impl From<Status> for Reply {
@@ -241,7 +283,13 @@ impl Reply {
             }
             Content::Status(status) => (media.content_type(), full(status.to_body(media))),
             Content::Bytes { kind, bytes } => (kind, full(bytes)),
-            Content::Stream(stream) => ("application/json", stream),
+            Content::Stream { kind, body } => (kind, body),
+            Content::TurnedOver(headers) => {
+                let mut response = Response::new(full(Bytes::new()));
+                *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+                *response.headers_mut() = headers;
+                return response;
+            }
         };
         let body = if is_head { full(Bytes::new()) } else { body };
         let mut response = Response::new(body);

@@ -21,7 +21,7 @@ use tokio::{
 use types::{Status, Timestamp};
 
 use crate::{
-    controllers,
+    containers, controllers,
     environment::{self, Front, SeedError},
     rest::{Api, Body, Reviewer, refuse},
     store::{OpenError, Store, StoreConfig},
@@ -104,6 +104,7 @@ impl Running {
 
     /// Makes the cluster's objects say where its API server is and with which flags it runs.
     pub fn show(&self, front: &Front) -> Result<(), Status> {
+        self.api.containers().found_front(environment::reachable(front.address));
         environment::show(&self.api, front)
     }
 
@@ -173,6 +174,7 @@ async fn run(
         Err(error) => return tracing::error!(%error, "the lab cannot listen"),
     };
     let controllers = tokio::spawn(controllers::run(Arc::clone(api), stopping.clone()));
+    let containers = tokio::spawn(containers::run(Arc::clone(api), stopping.clone()));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -194,6 +196,7 @@ async fn run(
         tracing::warn!("connections to the lab are cut");
     }
     controllers.abort();
+    containers.abort();
 }
 
 async fn connection(
@@ -243,7 +246,7 @@ where
         Alpn::Http1 => {
             let mut builder = hyper::server::conn::http1::Builder::new();
             builder.timer(TokioTimer::new()).max_buf_size(1 << 20).max_headers(1024);
-            let mut connection = std::pin::pin!(builder.serve_connection(io, service));
+            let mut connection = std::pin::pin!(builder.serve_connection(io, service).with_upgrades());
             tokio::select! {
                 ended = connection.as_mut() => ended,
                 () = stopped(&mut stopping) => {

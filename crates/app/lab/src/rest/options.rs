@@ -27,7 +27,8 @@ impl Query {
         self.0.iter().any(|(key, _)| key == name)
     }
 
-    fn all(&self, name: &str) -> Vec<&str> {
+    /// All values of a parameter.
+    pub(super) fn all(&self, name: &str) -> Vec<&str> {
         self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
     }
 

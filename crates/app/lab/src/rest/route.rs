@@ -198,7 +198,8 @@ impl Target {
         let verb = verb.ok_or_else(method_not_allowed)?;
         match sub.behaviour {
             Behaviour::Scale => super::subresource::scale(call, self, sub, verb),
-            Behaviour::Log => super::subresource::log(call, self),
+            Behaviour::Log => super::pod_log::log(call, self),
+            Behaviour::Stream(streaming) => super::streaming::open(call, self, streaming),
             Behaviour::Binding => super::subresource::bind(call, self, sub),
             Behaviour::Eviction => super::subresource::evict(call, self, sub),
             Behaviour::Review(review) => super::subresource::token(call, self, sub, review),

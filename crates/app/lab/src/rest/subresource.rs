@@ -1,13 +1,13 @@
 //! What stands below an object and is not a part of it: scale, log, binding, eviction, reviews.
 
 use serde_json::{Value, json};
-use types::{Status, StatusReason};
+use types::Status;
 
 use super::{
     Call, Reply, ReviewCall,
     body::{self, Expected},
     delete::{self, Deleted},
-    failure::{self, bad_request},
+    failure,
     options::{DeleteOptions, WriteOptions},
     patch::Patch,
     read::fetch,
@@ -15,7 +15,7 @@ use super::{
     update::{Part, amend},
 };
 use crate::{
-    object::{self, list, number, set, text},
+    object::{self, number, set, text},
     registry::{Define, Review, Subresource},
 };
 
@@ -157,55 +157,4 @@ pub(super) fn evict(call: &Call<'_>, target: &Target, sub: &'static Subresource)
     let status =
         json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     Ok(Reply::value(201, status))
-}
-
-/// The lines that a pod's container has written.
-pub(super) fn log(call: &Call<'_>, target: &Target) -> Result<Reply, Status> {
-    let pod = fetch(call, target)?;
-    let containers = list(&pod, "/spec/containers");
-    let names: Vec<&str> = containers.iter().map(|container| text(container, "/name")).collect();
-    let asked = call.query.first("container");
-    let name = target.name();
-    let container = match (asked, names.as_slice()) {
-        ("", [only]) => *only,
-        ("", many) => {
-            let many = many.join(" ");
-            return Err(bad_request(format!(
-                "a container name must be specified for pod {name}, choose one of: [{many}]"
-            )));
-        }
-        (asked, names) if names.contains(&asked) => asked,
-        (asked, _) => return Err(bad_request(format!("container {asked} is not valid for pod {name}"))),
-    };
-    let started = list(&pod, "/status/containerStatuses")
-        .iter()
-        .find(|status| text(status, "/name") == container)
-        .map(|status| {
-            let running = text(status, "/state/running/startedAt");
-            if running.is_empty() { text(status, "/state/terminated/startedAt") } else { running }
-        })
-        .filter(|time| !time.is_empty());
-    let Some(started) = started else {
-        let message =
-            format!("container {container:?} in pod {name:?} is waiting to start: ContainerCreating");
-        return Err(Status::failure(400, StatusReason::BadRequest, message));
-    };
-    let image = containers.iter().find(|c| text(c, "/name") == container).map_or("", |c| text(c, "/image"));
-    let lines = [
-        format!("{container}: started from image {image}"),
-        format!("{container}: serving in namespace {}", target.namespace()),
-        format!("{container}: ready"),
-    ];
-    let stamp = |line: &String| match call.query.flag("timestamps") {
-        true => format!("{started} {line}\n"),
-        false => format!("{line}\n"),
-    };
-    let tail = call.query.first("tailLines").parse().unwrap_or(lines.len());
-    let shown: String = lines.iter().skip(lines.len().saturating_sub(tail)).map(stamp).collect();
-    let bytes = shown.into_bytes().into();
-    Ok(Reply {
-        code: 200,
-        content: super::Content::Bytes { kind: "text/plain", bytes },
-        warnings: Vec::new(),
-    })
 }

@@ -136,6 +136,11 @@ impl Lab {
         answer.json()
     }
 
+    /// Runs something where time is the test's own.
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
     /// Lets the controllers work until they are done.
     pub(crate) fn settle(&self) {
         settle(&self.api);

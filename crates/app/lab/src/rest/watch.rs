@@ -72,10 +72,15 @@ pub(super) fn watch(call: &Call<'_>, target: &Target) -> Result<Reply, Status> {
         // The client is gone, or has been told that it must list again.
         let _: Result<(), Ended> = watcher.follow(end).await;
     });
-    Ok(Reply { code: 200, content: Content::Stream(body(stream)), warnings: Vec::new() })
+    Ok(Reply {
+        code: 200,
+        content: Content::Stream { kind: "application/json", body: body(stream) },
+        warnings: Vec::new(),
+    })
 }
 
-fn body(stream: mpsc::Receiver<Bytes>) -> super::Body {
+/// A body of whatever is sent.
+pub(super) fn body(stream: mpsc::Receiver<Bytes>) -> super::Body {
     StreamBody::new(Receiver(stream)).boxed_unsync()
 }
 
@@ -215,7 +220,7 @@ impl Watcher {
 }
 
 /// Ends when the server stops, or is gone.
-async fn stopped(stopping: &mut tokio::sync::watch::Receiver<bool>) {
+pub(super) async fn stopped(stopping: &mut tokio::sync::watch::Receiver<bool>) {
     drop(stopping.wait_for(|stop| *stop).await);
 }
 

@@ -9,16 +9,19 @@ use super::{
 };
 use crate::{
     object::{enter, is_terminating, members},
-    registry::{cells::age, rules::pod_spec},
+    registry::{Streaming, cells::age, rules::pod_spec, stream},
 };
 
 pub(super) const PODS: Kind = Kind {
     short_names: &["po"],
     categories: &["all"],
     subresources: &[
+        stream("attach", "PodAttachOptions", Streaming::Attach),
         BINDING,
         EVICTION,
+        stream("exec", "PodExecOptions", Streaming::Exec),
         Subresource { verbs: &["get"], ..Subresource::own("log", Behaviour::Log) },
+        stream("portforward", "PodPortForwardOptions", Streaming::PortForward),
         STATUS,
     ],
     columns: &[
@@ -48,6 +51,11 @@ pub(super) const PODS: Kind = Kind {
 };
 
 fn prepare(pod: &mut Value, old: Option<&Value>) {
+    // UPSTREAM: the ServiceAccount admission plugin sees to it (kube-apiserver 1.36)
+    let account = old.map_or("default", |old| text(old, "/spec/serviceAccountName"));
+    if !account.is_empty() {
+        default(pod, &["spec", "serviceAccountName"], account);
+    }
     defaults(enter(pod, &["spec"]));
     if old.is_none() {
         set(pod, &["status"], json!({"phase": "Pending"}));
