@@ -62,8 +62,8 @@ mod tests {
 
     use admission::{Limits, MaxInFlight};
     use request::RequestInfo;
-    use telemetry::{Metrics, RequestKind};
-    use types::User;
+    use telemetry::Metrics;
+    use types::{RequestKind, User};
 
     use super::*;
 

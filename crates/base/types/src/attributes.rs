@@ -42,9 +42,4 @@ impl Attributes<'_> {
             format!("{}/{}", self.resource, self.subresource).into()
         }
     }
-
-    /// Whether the verb cannot change anything: `get`, `list` or `watch`.
-    pub fn is_read_only(&self) -> bool {
-        matches!(self.verb, "get" | "list" | "watch")
-    }
 }

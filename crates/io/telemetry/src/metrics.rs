@@ -26,7 +26,7 @@ mod labels;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use parking_lot::{Mutex, RwLock};
-use types::{Layer, Reason};
+use types::{Layer, Reason, RequestKind};
 
 use counts::Counts;
 pub use exposition::{Exposition, Family, Kind, Label};
@@ -63,13 +63,11 @@ macro_rules! label_values {
 }
 use label_values;
 
-label_values! {
-    /// The two kinds of requests that are limited apart.
-    pub enum RequestKind {
-        /// get, list, watch
-        ReadOnly = "readOnly",
-        /// everything else
-        Mutating = "mutating",
+impl LabelValue for RequestKind {
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn as_str(self) -> &'static str {
+        self.as_str()
     }
 }
 

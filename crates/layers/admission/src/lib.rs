@@ -2,4 +2,4 @@
 
 mod max_in_flight;
 
-pub use max_in_flight::{Limits, MaxInFlight, RequestKind, Seat, TooManyRequests};
+pub use max_in_flight::{Limits, MaxInFlight, Seat, TooManyRequests};

@@ -9,7 +9,7 @@ use std::{
 };
 
 use request::RequestInfo;
-use types::{Decision, Layer, Reason, User, Verdict, group};
+use types::{Decision, Layer, Reason, RequestKind, User, Verdict, group};
 
 /// How many requests may run at once. `None`: as many as come, as a 0 in kube-apiserver's flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,33 +27,6 @@ impl Default for Limits {
     }
 }
 
-/// Which limit a request counts against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestKind {
-    /// get, list and watch.
-    ReadOnly,
-    /// All else, `head` and `options` of a non-resource path among it.
-    Mutating,
-}
-
-impl RequestKind {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::ReadOnly, Self::Mutating];
-
-    /// As the label `request_kind` of `apiserver_current_inflight_requests` has it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ReadOnly => "readOnly",
-            Self::Mutating => "mutating",
-        }
-    }
-
-    // UPSTREAM: the verb decides, of non-resource requests too (kube-apiserver 1.36)
-    fn of(info: &RequestInfo) -> Self {
-        if matches!(info.verb(), "get" | "list" | "watch") { Self::ReadOnly } else { Self::Mutating }
-    }
-}
-
 /// Lets only so many requests run at once: kube-apiserver's max-in-flight filter.
 ///
 /// A request takes a [`Seat`] and gives it back by dropping it. Nobody waits: either there is a
@@ -66,9 +39,9 @@ pub struct MaxInFlight {
 
 #[derive(Debug)]
 struct Room {
+    kind: RequestKind,
     limit: u32,
     taken: AtomicU32,
-    peak: AtomicU32,
 }
 
 /// One running request. Keep it until the response has ended.
@@ -88,7 +61,10 @@ pub struct TooManyRequests {
 impl MaxInFlight {
     /// With nobody running.
     pub fn new(limits: Limits) -> Self {
-        Self { read_only: Room::new(limits.non_mutating), mutating: Room::new(limits.mutating) }
+        Self {
+            read_only: Room::new(RequestKind::ReadOnly, limits.non_mutating),
+            mutating: Room::new(RequestKind::Mutating, limits.mutating),
+        }
     }
 
     /// Gives the request a seat. `user` is the effective user, after impersonation.
@@ -100,28 +76,20 @@ impl MaxInFlight {
         if info.is_long_running() {
             return Ok(Seat(None));
         }
-        let kind = RequestKind::of(info);
-        let room = self.room(kind);
+        let room = self.room(RequestKind::of(info.verb()));
         if room.try_take() {
             Ok(Seat(Some(Arc::clone(room))))
         } else if user.in_group(group::MASTERS) {
             Ok(Seat(None))
         } else {
-            Err(TooManyRequests { kind, limit: room.limit })
+            Err(TooManyRequests { kind: room.kind, limit: room.limit })
         }
     }
 
     /// How many requests of this kind hold a seat now.
-    pub fn in_flight(&self, kind: RequestKind) -> u32 {
+    #[cfg(test)]
+    fn in_flight(&self, kind: RequestKind) -> u32 {
         self.room(kind).taken.load(Relaxed)
-    }
-
-    /// The most that held a seat at once since the last call. Called once a second, it is what
-    /// `apiserver_current_inflight_requests` shows.
-    pub fn take_peak(&self, kind: RequestKind) -> u32 {
-        let room = self.room(kind);
-        let now = room.taken.load(Relaxed);
-        room.peak.swap(now, Relaxed).max(now)
     }
 
     fn room(&self, kind: RequestKind) -> &Arc<Room> {
@@ -138,29 +106,23 @@ impl Default for MaxInFlight {
     }
 }
 
-// The counters guard nothing but themselves, so no ordering between them and other memory is needed.
+// The counter guards nothing but itself, so no ordering between it and other memory is needed.
 impl Room {
-    fn new(limit: Option<NonZeroU32>) -> Arc<Self> {
+    fn new(kind: RequestKind, limit: Option<NonZeroU32>) -> Arc<Self> {
         let limit = limit.map_or(u32::MAX, NonZeroU32::get);
-        Arc::new(Self { limit, taken: AtomicU32::new(0), peak: AtomicU32::new(0) })
+        Arc::new(Self { kind, limit, taken: AtomicU32::new(0) })
     }
 
     fn try_take(&self) -> bool {
         let more = |taken: u32| (taken < self.limit).then(|| taken.saturating_add(1));
-        match self.taken.fetch_update(Relaxed, Relaxed, more) {
-            Ok(before) => {
-                self.peak.fetch_max(before.saturating_add(1), Relaxed);
-                true
-            }
-            Err(_) => false,
-        }
+        self.taken.fetch_update(Relaxed, Relaxed, more).is_ok()
     }
 }
 
 impl Seat {
-    /// Whether the request is counted.
-    pub fn is_counted(&self) -> bool {
-        self.0.is_some()
+    /// What the request is counted as; `None` if it is not counted.
+    pub fn kind(&self) -> Option<RequestKind> {
+        self.0.as_ref().map(|room| room.kind)
     }
 }
 
@@ -173,16 +135,6 @@ impl Drop for Seat {
 }
 
 impl TooManyRequests {
-    /// The status to answer with.
-    pub const STATUS: u16 = 429;
-    /// `Retry-After`, in seconds.
-    // UPSTREAM: always 1 (kube-apiserver 1.36)
-    pub const RETRY_AFTER: &'static str = "1";
-    /// `Content-Type`; `X-Content-Type-Options: nosniff` goes with it.
-    pub const CONTENT_TYPE: &'static str = "text/plain; charset=utf-8";
-    /// The body.
-    pub const BODY: &'static str = "Too many requests, please try again later.\n";
-
     /// The refusal in the words of `explain`, logs and metrics.
     pub fn verdict(self) -> Verdict {
         let detail = format!("{} {} requests are running, the limit", self.limit, self.kind.as_str());
@@ -244,7 +196,7 @@ mod tests {
         let master = User::new("admin", [group::MASTERS]);
         let counted = gate.enter(&list, &master).unwrap();
         let passed = gate.enter(&list, &master).unwrap();
-        assert!(counted.is_counted() && !passed.is_counted());
+        assert_eq!((counted.kind(), passed.kind()), (Some(RequestKind::ReadOnly), None));
         drop(passed);
         assert_eq!(gate.in_flight(RequestKind::ReadOnly), 1);
         assert!(gate.enter(&list, &anybody()).is_err());
@@ -258,15 +210,17 @@ mod tests {
         for line in
             ["GET /api/v1/pods?watch=1", "POST /api/v1/namespaces/d/pods/x/exec", "GET /api/v1/nodes/n/proxy"]
         {
-            assert!(!gate.enter(&info(line), &anybody()).unwrap().is_counted(), "{line}");
+            assert_eq!(gate.enter(&info(line), &anybody()).unwrap().kind(), None, "{line}");
         }
         drop(full);
     }
 
     #[test]
     fn the_verb_decides_the_kind() {
-        let check =
-            |line: &str, expected: RequestKind| assert_eq!(RequestKind::of(&info(line)), expected, "{line}");
+        let gate = limited(1, 1);
+        let check = |line: &str, expected: RequestKind| {
+            assert_eq!(gate.enter(&info(line), &anybody()).unwrap().kind(), Some(expected), "{line}");
+        };
         check("HEAD /api/v1/pods/x", RequestKind::ReadOnly);
         check("GET /healthz", RequestKind::ReadOnly);
         check("HEAD /healthz", RequestKind::Mutating);
@@ -284,19 +238,6 @@ mod tests {
     }
 
     #[test]
-    fn the_peak_starts_anew_from_what_is_running() {
-        let gate = MaxInFlight::default();
-        let list = info("GET /version");
-        let kept = gate.enter(&list, &anybody()).unwrap();
-        drop(gate.enter(&list, &anybody()).unwrap());
-        assert_eq!(gate.take_peak(RequestKind::ReadOnly), 2);
-        assert_eq!(gate.take_peak(RequestKind::ReadOnly), 1);
-        drop(kept);
-        assert_eq!(gate.take_peak(RequestKind::ReadOnly), 1);
-        assert_eq!(gate.take_peak(RequestKind::ReadOnly), 0);
-    }
-
-    #[test]
     fn never_more_than_the_limit_under_contention() {
         let gate = limited(3, 3);
         let list = info("GET /version");
@@ -306,13 +247,14 @@ mod tests {
                 scope.spawn(|| {
                     together.wait();
                     for _ in 0..2000 {
-                        drop(gate.enter(&list, &anybody()));
+                        if let Ok(_seat) = gate.enter(&list, &anybody()) {
+                            assert!((1..=3).contains(&gate.in_flight(RequestKind::ReadOnly)));
+                        }
                     }
                 });
             }
         });
         assert_eq!(gate.in_flight(RequestKind::ReadOnly), 0);
-        assert!((1..=3).contains(&gate.take_peak(RequestKind::ReadOnly)));
     }
 
     #[test]

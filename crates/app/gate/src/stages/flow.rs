@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use telemetry::RequestKind;
 use types::{Layer, Reason, User};
 
 use super::{Outcome, impersonation::Acting, pass, refuse, request::Request, upstream::series};
@@ -30,11 +29,7 @@ pub(crate) fn take_seat(
     let user = acting.into_user();
     match worker.gate.in_flight.enter(&request.info, &user) {
         Ok(seat) => {
-            let kind = match request.info.verb() {
-                "get" | "list" | "watch" => RequestKind::ReadOnly,
-                _ => RequestKind::Mutating,
-            };
-            if seat.is_counted() {
+            if let Some(kind) = seat.kind() {
                 exchange.sit(worker.seats.take(seat, worker.metrics.in_flight(kind)));
             }
             pass(Seated { user }, Layer::Flow)

@@ -2,10 +2,10 @@
 
 use std::{collections::HashMap, marker::PhantomData, time::Duration};
 
-use types::{Layer, Reason};
+use types::{Layer, Reason, RequestKind};
 
 use super::{
-    Attempt, LabelValue, Protocol, RequestKind, Stream, Stripped, UpstreamFailure, Username,
+    Attempt, LabelValue, Protocol, Stream, Stripped, UpstreamFailure, Username,
     exposition::{Exposition, Kind},
     labels::{RequestLabels, Shape, path_label},
 };
