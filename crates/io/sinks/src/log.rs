@@ -1,7 +1,7 @@
 //! Audit events as lines of a file or of standard output: `--audit-log-path`.
 //!
 //! Whoever commits a line writes it, together with all that wait (group commit): the worker's other
-//! requests run first, so that there is company, and then one call takes the lines of them all. No
+//! requests run first, so that their lines join the batch, and then one call writes it all. No
 //! other thread has to be woken, which would cost more than the rest of a request's audit. A thread
 //! of the sink's own writes what nobody waits for, and writes for the workers where a call could
 //! take long or another one is at it. Lines come out whole, and in the order in which they were
@@ -27,32 +27,34 @@
 //!
 //! Lines that nobody waits for go out with the next committed one, after [`LINGER`], or with 64 KiB.
 //! In `batch`, every line beyond [`LogOptions::buffer`] waiting ones is dropped and counted. The
-//! blocking modes never drop: whoever commits
-//! waits, and since lines go out in order, no more can be waiting than there are requests in flight.
+//! blocking modes never drop: whoever commits waits, and since lines go out in order, no more can be
+//! waiting than there are requests in flight.
 //! An orderly end ([`LogSink::close`]) writes everything; if the gate is killed, appended lines that
 //! nobody waited for, and in `batch` all waiting ones, can be lost.
 
+mod commit;
+mod options;
 mod output;
 mod writer;
 
 use std::{
-    future::Future,
-    path::PathBuf,
-    pin::Pin,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    task::{Context, Poll, Waker},
     time::{Duration, Instant, SystemTime},
 };
 
 use parking_lot::{Condvar, Mutex};
 
+pub use commit::Commit;
+pub use options::{LogMode, LogOptions, OpenError, Target};
+
+use commit::Fate;
 use output::Output;
 use writer::Writer;
 
-/// The longest time that a line waits for company while nobody waits for it.
+/// The longest time that a line which nobody waits for stays unwritten, so that others may join it.
 pub const LINGER: Duration = Duration::from_millis(10);
 
 /// How long the last handle waits for the writer when it goes away without [`LogSink::close`].
@@ -61,107 +63,8 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// So many waiting bytes are written without waiting for more.
 const BATCH_BYTES: usize = 64 * 1024;
 
-/// `--audit-log-mode`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogMode {
-    /// A request waits until its line is with the operating system; errors do not stop it.
-    // UPSTREAM: the default of --audit-log-mode (kube-apiserver 1.36)
-    #[default]
-    Blocking,
-    /// As `Blocking`, but a request whose `RequestReceived` line cannot be written is refused.
-    BlockingStrict,
-    /// Nothing waits; lines are dropped when the buffer is full.
-    Batch,
-}
-
-impl LogMode {
-    /// As the flag spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Blocking => "blocking",
-            Self::BlockingStrict => "blocking-strict",
-            Self::Batch => "batch",
-        }
-    }
-}
-
-impl std::str::FromStr for LogMode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Blocking, Self::BlockingStrict, Self::Batch]
-            .into_iter()
-            .find(|mode| mode.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is none of `batch`, `blocking`, `blocking-strict`"))
-    }
-}
-
-/// Where lines go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// `-`
-    Stdout,
-    /// A file, opened to append and created with mode 0600.
-    File(PathBuf),
-}
-
-impl Target {
-    /// What a value of `--audit-log-path` means.
-    pub fn new(path: PathBuf) -> Self {
-        if path.as_os_str() == "-" { Self::Stdout } else { Self::File(path) }
-    }
-}
-
-impl std::fmt::Display for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Stdout => f.write_str("standard output"),
-            Self::File(path) => path.display().fmt(f),
-        }
-    }
-}
-
-/// How to open a [`LogSink`].
-#[derive(Clone, Debug)]
-pub struct LogOptions {
-    /// Where lines go.
-    pub target: Target,
-    /// What is promised.
-    pub mode: LogMode,
-    /// How many lines may wait in [`LogMode::Batch`]: `--audit-log-batch-buffer-size`.
-    pub buffer: usize,
-}
-
-impl LogOptions {
-    /// kube-apiserver's defaults.
-    pub const fn new(target: Target) -> Self {
-        Self { target, mode: LogMode::Blocking, buffer: 10_000 }
-    }
-}
-
-/// Why a log cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file would lie in a directory that is not there.
-    #[error("audit log `{path}`: there is no directory `{parent}`; create it, readable by the gate alone")]
-    NoDirectory {
-        /// The file.
-        path: PathBuf,
-        /// The directory.
-        parent: PathBuf,
-    },
-    /// Anything else.
-    #[error("audit log `{target}`: {error}")]
-    Io {
-        /// Where lines were to go.
-        target: Target,
-        /// What the operating system says.
-        #[source]
-        error: std::io::Error,
-    },
-}
-
-/// The line is not on record: only from [`LogMode::BlockingStrict`], and when the sink is closed.
+/// The line is not on record: it could not be written, or the sink was closed. Only
+/// [`LogMode::BlockingStrict`] says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("failed to store audit event")]
 pub struct NotRecorded;
@@ -253,33 +156,6 @@ struct Batch {
     fate: Option<Arc<Fate>>,
 }
 
-/// What became of a batch.
-#[derive(Default)]
-struct Fate {
-    /// How many of its bytes are on record, in whole lines. Set once, when it has been written.
-    recorded: OnceLock<usize>,
-    /// Who is to be woken then.
-    wakers: Mutex<Vec<Waker>>,
-}
-
-impl Fate {
-    fn seal(&self, recorded: usize) {
-        let _set_once = self.recorded.set(recorded);
-        std::mem::take(&mut *self.wakers.lock()).into_iter().for_each(Waker::wake);
-    }
-
-    /// Wakes `waker` once the batch has been written; `false` if it has been by now.
-    fn wake_later(&self, waker: &Waker) -> bool {
-        let mut wakers = self.wakers.lock();
-        // Whoever seals takes the wakers afterwards: under the lock nobody is missed.
-        let waits = self.recorded.get().is_none();
-        if waits && !wakers.iter().any(|known| known.will_wake(waker)) {
-            wakers.push(waker.clone());
-        }
-        waits
-    }
-}
-
 impl LogSink {
     /// Opens the log and starts the sink's thread.
     pub fn open(options: LogOptions) -> Result<Self, OpenError> {
@@ -319,13 +195,11 @@ impl LogSink {
         let shared = &self.0.shared;
         if shared.options.mode == LogMode::Batch {
             self.append(line);
-            return Commit(State::Kept);
+            return Commit::settled(Ok(()));
         }
         match shared.hand_over(line, true) {
-            Some((fate, end)) => {
-                Commit(State::Waiting(Waiting { shared: Arc::clone(shared), fate, end, polls: 0 }))
-            }
-            None => Commit(State::Lost(shared.refusal())),
+            Some((fate, end)) => Commit::waiting(shared, fate, end),
+            None => Commit::settled(shared.refusal()),
         }
     }
 
@@ -430,59 +304,6 @@ impl Shared {
     /// What a request hears whose line could not be written.
     fn refusal(&self) -> Result<(), NotRecorded> {
         if self.options.mode == LogMode::BlockingStrict { Err(NotRecorded) } else { Ok(()) }
-    }
-}
-
-/// Ends when the promise about a committed line has been kept, or cannot be.
-#[must_use = "a committed line is waited for"]
-pub struct Commit(State);
-
-enum State {
-    Kept,
-    Lost(Result<(), NotRecorded>),
-    Waiting(Waiting),
-}
-
-struct Waiting {
-    shared: Arc<Shared>,
-    fate: Arc<Fate>,
-    end: usize,
-    polls: u8,
-}
-
-impl Waiting {
-    fn answer(&self) -> Poll<Result<(), NotRecorded>> {
-        match self.fate.recorded.get() {
-            Some(recorded) if self.end <= *recorded => Poll::Ready(Ok(())),
-            Some(_) => Poll::Ready(self.shared.refusal()),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl Future for Commit {
-    type Output = Result<(), NotRecorded>;
-
-    fn poll(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<Self::Output> {
-        let waiting = match &mut self.0 {
-            State::Kept => return Poll::Ready(Ok(())),
-            State::Lost(answer) => return Poll::Ready(*answer),
-            State::Waiting(waiting) => waiting,
-        };
-        if waiting.answer().is_ready() {
-            return waiting.answer();
-        }
-        waiting.polls = waiting.polls.saturating_add(1);
-        match waiting.polls {
-            1 => {
-                // To the end of the worker's queue: others may have lines to add.
-                ctx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            2 => waiting.shared.write_now(),
-            _ => {}
-        }
-        if waiting.fate.wake_later(ctx.waker()) { Poll::Pending } else { waiting.answer() }
     }
 }
 

@@ -2,7 +2,7 @@ use std::{
     collections::HashSet,
     io,
     os::unix::fs::PermissionsExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::mpsc::{Receiver, Sender, channel},
 };
 
