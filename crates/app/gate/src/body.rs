@@ -11,14 +11,14 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use upstream::PooledBody;
 
-use crate::{connection::OpenedStream, exchange::Exchange};
+use crate::{exchange::Exchange, http2_streams::StreamGuard};
 
 /// What is sent to a client. Nothing is gathered: a frame goes on as it comes.
 pub(crate) struct Body {
     content: Content,
     exchange: Option<Box<Exchange>>,
     /// HTTP/2: the stream that it is sent on.
-    stream: Option<OpenedStream>,
+    stream: Option<StreamGuard>,
     /// When it is cut off, if it may last.
     end: Option<End>,
 }
@@ -55,7 +55,7 @@ impl Body {
     }
 
     /// The same, on this stream.
-    pub(crate) fn with(mut self, stream: OpenedStream) -> Self {
+    pub(crate) fn on_stream(mut self, stream: StreamGuard) -> Self {
         self.stream = Some(stream);
         self
     }

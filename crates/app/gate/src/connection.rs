@@ -10,17 +10,13 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use parking_lot::Mutex;
 use socket2::{SockRef, TcpKeepalive};
 use telemetry::Protocol;
-use tokio::{
-    net::TcpStream,
-    sync::watch,
-    time::{Instant, sleep_until},
-};
+use tokio::{net::TcpStream, sync::watch};
 
 use crate::{
     http1::{HeadReader, Line, MAX_HEADERS},
+    http2_streams::Http2Streams,
     pipeline,
     stages::{network, tls, tls::Secured},
     worker::{Phase, Worker},
@@ -89,15 +85,15 @@ async fn serve_http2(worker: Arc<Worker>, secured: Secured, stream: ServerStream
     let _open = worker.metrics.connection(Protocol::H2);
     let phase = worker.gate.phase.subscribe();
     let bounds = worker.gate.bounds;
-    let use_of = Arc::new(Use::default());
+    let streams = Arc::new(Http2Streams::default());
     let secured = Arc::new(secured);
     let service = service_fn({
-        let use_of = Arc::clone(&use_of);
+        let streams = Arc::clone(&streams);
         move |request: Request<Incoming>| {
-            let stream = Use::begin(&use_of);
+            let stream = Http2Streams::open(&streams);
             let answered =
                 Box::pin(pipeline::answer(Arc::clone(&worker), Arc::clone(&secured), None, request));
-            async move { Ok::<_, Infallible>(answered.await?.map(|body| body.with(stream))) }
+            async move { Ok::<_, Infallible>(answered.await?.map(|body| body.on_stream(stream))) }
         }
     });
     let mut connection = pin!(
@@ -113,7 +109,7 @@ async fn serve_http2(worker: Arc<Worker>, secured: Secured, stream: ServerStream
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,
-        () = use_of.ended(bounds.http1.idle_time) => {
+        () = streams.idle_for(bounds.http1.idle_time) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -134,54 +130,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 async fn draining(mut phase: watch::Receiver<Phase>) {
     // An error means that the gate is gone, which is a reason to end too.
     let _gone = phase.wait_for(|phase| *phase != Phase::Open).await;
-}
-
-/// How much an HTTP/2 connection is used: one without streams is closed after a while.
-#[derive(Default)]
-pub(crate) struct Use(Mutex<Streams>);
-
-struct Streams {
-    open: usize,
-    quiet_since: Instant,
-}
-
-impl Default for Streams {
-    fn default() -> Self {
-        Self { open: 0, quiet_since: Instant::now() }
-    }
-}
-
-/// One stream, open until it is dropped.
-pub(crate) struct OpenedStream(Arc<Use>);
-
-impl Use {
-    fn begin(this: &Arc<Self>) -> OpenedStream {
-        this.0.lock().open += 1;
-        OpenedStream(Arc::clone(this))
-    }
-
-    /// Ends when there has been no stream for `idle`.
-    async fn ended(&self, idle: Duration) {
-        loop {
-            let until = {
-                let streams = self.0.lock();
-                let since = if streams.open > 0 { Instant::now() } else { streams.quiet_since };
-                since + idle
-            };
-            if until <= Instant::now() {
-                return;
-            }
-            sleep_until(until).await;
-        }
-    }
-}
-
-impl Drop for OpenedStream {
-    fn drop(&mut self) {
-        let mut streams = self.0.0.lock();
-        streams.open -= 1;
-        streams.quiet_since = Instant::now();
-    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod certificate;
 mod connection;
 mod exchange;
 mod http1;
+mod http2_streams;
 mod listen;
 mod options;
 mod own_paths;
