@@ -24,11 +24,11 @@ use crate::{
 
 /// Serves one connection. Nothing is read from a peer that layer 1 refuses.
 pub(crate) async fn serve(worker: Arc<Worker>, tcp: TcpStream, peer: SocketAddr) {
-    let Some(admitted) = network::admit(&worker, peer) else { return };
+    let Some(allowed) = network::allow(&worker, peer) else { return };
     if tune(&tcp).is_err() {
         return;
     }
-    let Some((secured, stream)) = tls::secure(&worker, admitted, tcp).await else { return };
+    let Some((secured, stream)) = tls::secure(&worker, allowed, tcp).await else { return };
     match secured.protocol() {
         Alpn::Http1 => serve_http1(worker, secured, stream).await,
         Alpn::Http2 => serve_http2(worker, secured, stream).await,

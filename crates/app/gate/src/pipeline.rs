@@ -21,9 +21,9 @@ use crate::{
     http1::{BadHead, Line},
     own_words,
     stages::{
-        Noted, Refused,
-        admission::{self, Accepted},
-        audit, authn, authz, flow, impersonation,
+        Noted, Refused, admission,
+        audit::{self, Recorded},
+        authn, authz, flow, impersonation,
         request::{self, Arrival, Read, Request},
         standing,
         tls::Secured,
@@ -54,11 +54,11 @@ pub(crate) async fn answer(
         }
     };
     Ok(match decide(&worker, &secured, read, &mut request, &mut exchange).await {
-        Ok(accepted) => {
+        Ok(recorded) => {
             if let Some(own) = worker.gate.own_paths.on_main(request.info.path()) {
                 return Ok(say(&own_words::say(&worker.gate, own), &request.manner(), exchange));
             }
-            match upstream::forward(&worker, accepted, &secured, request, exchange).await {
+            match upstream::forward(&worker, recorded, &secured, request, exchange).await {
                 Ok(response) => response,
                 Err(unanswered) => {
                     let Unanswered { refused, manner, exchange } = *unanswered;
@@ -85,15 +85,15 @@ async fn decide(
     read: Read<'_>,
     request: &mut Request,
     exchange: &mut Exchange,
-) -> Result<Accepted, Box<Refused>> {
+) -> Result<Recorded, Box<Refused>> {
     let known = authn::identify(worker, read, request, exchange).await.noted(exchange)?;
     let begun = audit::begin(worker, known, secured, request, exchange).noted(exchange)?;
     let standing = standing::check(worker, begun, request).noted(exchange)?;
     let acting = impersonation::decide(worker, standing, request).noted(exchange)?;
     let seated = flow::take_seat(worker, acting, request, exchange).noted(exchange)?;
     let permitted = authz::decide(worker, seated, request, exchange).noted(exchange)?;
-    let accepted = admission::admit(permitted).noted(exchange)?;
-    audit::recorded(exchange, accepted).await.noted(exchange)
+    let admitted = admission::admit(permitted).noted(exchange)?;
+    audit::recorded(admitted, exchange).await.noted(exchange)
 }
 
 /// The gate's own words.

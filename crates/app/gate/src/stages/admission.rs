@@ -7,11 +7,11 @@ use types::{Layer, Reason, User};
 use super::{Outcome, authz::Permitted, pass_because};
 
 /// Every layer has let the request pass.
-pub(crate) struct Accepted {
+pub(crate) struct Admitted {
     user: Arc<User>,
 }
 
-impl Accepted {
+impl Admitted {
     /// For whom.
     pub(crate) fn into_user(self) -> Arc<User> {
         self.user
@@ -19,7 +19,7 @@ impl Accepted {
 }
 
 /// No admission plugin is configured, so nothing is held against the request.
-pub(crate) fn admit(permitted: Permitted) -> Outcome<Accepted> {
-    let accepted = Accepted { user: permitted.into_user() };
-    pass_because(accepted, Layer::Admission, Reason::NotConfigured, "")
+pub(crate) fn admit(permitted: Permitted) -> Outcome<Admitted> {
+    let admitted = Admitted { user: permitted.into_user() };
+    pass_because(admitted, Layer::Admission, Reason::NotConfigured, "")
 }

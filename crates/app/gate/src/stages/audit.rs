@@ -7,7 +7,7 @@ use http::header;
 use types::{Layer, Reason, Status, User};
 
 use super::{
-    Outcome, admission::Accepted, authn, authn::Known, pass, refuse, request::Request, tls::Secured,
+    Outcome, admission::Admitted, authn, authn::Known, pass, refuse, request::Request, tls::Secured,
 };
 use crate::{answer::Answer, exchange::Exchange, worker::Worker};
 
@@ -38,11 +38,23 @@ pub(crate) fn begin(
     pass(Begun { user }, Layer::Audit)
 }
 
-/// Waits until the request is as safely on record as the log's mode promises, and only then lets
-/// it go upstream.
-pub(crate) async fn recorded(exchange: &mut Exchange, accepted: Accepted) -> Outcome<Accepted> {
+/// Every layer has let the request pass, and that it was asked is as safely on record as the log's
+/// mode promises.
+pub(crate) struct Recorded {
+    user: Arc<User>,
+}
+
+impl Recorded {
+    /// For whom.
+    pub(crate) fn into_user(self) -> Arc<User> {
+        self.user
+    }
+}
+
+/// Waits until the request is on record, and only then lets it go upstream.
+pub(crate) async fn recorded(admitted: Admitted, exchange: &mut Exchange) -> Outcome<Recorded> {
     match exchange.recorded().await {
-        Ok(()) => pass(accepted, Layer::Audit),
+        Ok(()) => pass(Recorded { user: admitted.into_user() }, Layer::Audit),
         // UPSTREAM: blocking-strict fails the request (kube-apiserver 1.36)
         Err(error) => {
             let answer = Answer::internal_error(&error.to_string());

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use crate::worker::Worker;
 
 /// The peer's address may connect.
-pub(crate) struct Admitted {
+pub(crate) struct Allowed {
     peer: SocketAddr,
 }
 
-impl Admitted {
+impl Allowed {
     /// Who connected.
     pub(crate) fn peer(&self) -> SocketAddr {
         self.peer
@@ -17,10 +17,10 @@ impl Admitted {
 }
 
 /// Judges the peer before a byte of TLS is read. A refused one is not answered: `None`.
-pub(crate) fn admit(worker: &Worker, peer: SocketAddr) -> Option<Admitted> {
+pub(crate) fn allow(worker: &Worker, peer: SocketAddr) -> Option<Allowed> {
     let judgement = worker.gate.network.judge(peer.ip());
     if judgement.is_allowed() {
-        return Some(Admitted { peer });
+        return Some(Allowed { peer });
     }
     let verdict = judgement.verdict(peer.ip());
     worker.metrics.denied(verdict.layer, verdict.reason);

@@ -8,7 +8,7 @@ use http::HeaderValue;
 use tokio::net::TcpStream;
 use types::{Layer, Reason, Timestamp};
 
-use super::network::Admitted;
+use super::network::Allowed;
 use crate::worker::Worker;
 
 /// The handshake is done, and what the client's certificate stands for is known.
@@ -51,10 +51,10 @@ impl Secured {
 /// is no connection, and nobody to answer.
 pub(crate) async fn secure(
     worker: &Worker,
-    admitted: Admitted,
+    allowed: Allowed,
     tcp: TcpStream,
 ) -> Option<(Secured, ServerStream<TcpStream>)> {
-    let peer = admitted.peer();
+    let peer = allowed.peer();
     let gate = &worker.gate;
     let failed = |why: &dyn std::fmt::Display| {
         worker.metrics.handshake_failed();

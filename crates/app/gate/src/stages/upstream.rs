@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use telemetry::{DryRun, RequestLabels, Series, Stream, UpstreamFailure};
 use types::{Layer, Reason, Status, StatusReason, User};
 
-use super::{Refused, admission::Accepted, refuse, request::Request, tls::Secured, upgrade};
+use super::{Refused, audit::Recorded, refuse, request::Request, tls::Secured, upgrade};
 use crate::{
     answer::{AUDIT_ID, Answer, Manner},
     body::Body,
@@ -33,12 +33,12 @@ pub(crate) struct Unanswered {
 /// Sends the request on and streams the answer back.
 pub(crate) async fn forward(
     worker: &Arc<Worker>,
-    accepted: Accepted,
+    recorded: Recorded,
     secured: &Secured,
     request: Box<Request>,
     mut exchange: Box<Exchange>,
 ) -> Result<Response<Body>, Box<Unanswered>> {
-    let user = accepted.into_user();
+    let user = recorded.into_user();
     let manner = request.manner();
     let identity = match worker.identity(&user) {
         Ok(identity) => identity,
