@@ -17,7 +17,6 @@ use tokio::sync::oneshot;
 use crate::{
     answer::{self, Manner},
     own_paths::OwnPath,
-    own_words,
     worker::Gate,
 };
 
@@ -86,7 +85,7 @@ fn answer(gate: &Gate, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     }
     match OwnPath::on_admin(request.uri().path()) {
         Some(own) => {
-            let answer = own_words::say(gate, own);
+            let answer = own.answer(gate);
             answer::write(&answer, &Manner::default(), &HeaderValue::from_static("")).map(Full::new)
         }
         None => refused(StatusCode::NOT_FOUND, "404 page not found\n"),

@@ -19,7 +19,6 @@ mod http2_streams;
 mod listen;
 mod options;
 mod own_paths;
-mod own_words;
 mod pipeline;
 mod rbac;
 mod running;

@@ -3,6 +3,11 @@
 //! On the admin address all of them are served. On the main port, behind layers 1 to 6, those that
 //! a cluster has too are served only where told so (the lab); otherwise they are the cluster's.
 
+use bytes::Bytes;
+use telemetry::metrics;
+
+use crate::{answer::Answer, worker::Gate};
+
 /// What the gate can say about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OwnPath {
@@ -26,6 +31,20 @@ impl OwnPath {
     /// What stands at this path of the admin address.
     pub(crate) fn on_admin(path: &str) -> Option<Self> {
         Self::ALL.iter().find(|(own, _)| *own == path).map(|(_, what)| *what)
+    }
+
+    /// What stands there now.
+    pub(crate) fn answer(self, gate: &Gate) -> Answer {
+        const TEXT: &str = "text/plain; charset=utf-8";
+        match self {
+            Self::Metrics => Answer::Text(metrics::CONTENT_TYPE, gate.metrics.expose().into()),
+            Self::Health | Self::Live => Answer::Text(TEXT, Bytes::from_static(b"ok")),
+            Self::Ready => match gate.not_ready() {
+                None => Answer::Text(TEXT, Bytes::from_static(b"ok")),
+                Some(why) => Answer::NotReady(why),
+            },
+            Self::Status => Answer::Text("application/json", gate.layers.report(gate).to_json().into()),
+        }
     }
 }
 

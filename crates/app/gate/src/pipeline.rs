@@ -19,7 +19,6 @@ use crate::{
     body::Body,
     exchange::Exchange,
     http1::{BadHead, Line},
-    own_words,
     stages::{
         Noted, Refused, admission,
         audit::{self, Recorded},
@@ -50,20 +49,20 @@ pub(crate) async fn answer(
         Ok(read) => read,
         Err(refused) => {
             let manner = Manner::unread(exchange.line().is_some());
-            return Ok(say(&refused.answer, &manner, exchange));
+            return Ok(respond(&refused.answer, &manner, exchange));
         }
     };
     Ok(match decide(&worker, &secured, read, &mut request, &mut exchange).await {
         Ok(recorded) => {
             if let Some(own) = worker.gate.own_paths.on_main(request.info.path()) {
-                return Ok(say(&own_words::say(&worker.gate, own), &request.manner(), exchange));
+                return Ok(respond(&own.answer(&worker.gate), &request.manner(), exchange));
             }
             match upstream::forward(&worker, recorded, &secured, request, exchange).await {
                 Ok(response) => response,
                 Err(unanswered) => {
                     let Unanswered { refused, manner, exchange } = *unanswered;
                     exchange.note(&refused.verdict);
-                    say(&refused.answer, &manner, exchange)
+                    respond(&refused.answer, &manner, exchange)
                 }
             }
         }
@@ -73,7 +72,7 @@ pub(crate) async fn answer(
             }
             // Whether the record could be kept does not change a refusal.
             let _refused_anyway = exchange.recorded().await;
-            say(&refused.answer, &request.manner(), exchange)
+            respond(&refused.answer, &request.manner(), exchange)
         }
     })
 }
@@ -96,8 +95,8 @@ async fn decide(
     audit::recorded(admitted, exchange).await.noted(exchange)
 }
 
-/// The gate's own words.
-fn say(answer: &Answer, manner: &Manner, mut exchange: Box<Exchange>) -> Response<Body> {
+/// The gate answers itself.
+fn respond(answer: &Answer, manner: &Manner, mut exchange: Box<Exchange>) -> Response<Body> {
     let (mut parts, text) = answer::write(answer, manner, &exchange.audit_id).into_parts();
     exchange.warn(&mut parts.headers);
     exchange.refused(
