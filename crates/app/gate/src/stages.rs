@@ -24,7 +24,7 @@ use types::{Decision, Layer, Reason, Verdict};
 use crate::{answer::Answer, exchange::Exchange};
 
 /// What a stage says: the permit for the next stage and why, or a refusal and why.
-pub(crate) type Outcome<P> = Result<(P, Verdict), Box<Refused>>;
+pub(crate) type StageResult<P> = Result<(P, Verdict), Box<Refused>>;
 
 /// A request ends here.
 pub(crate) struct Refused {
@@ -33,7 +33,7 @@ pub(crate) struct Refused {
 }
 
 /// The layer has nothing against the request.
-pub(crate) fn pass<P>(permit: P, layer: Layer) -> Outcome<P> {
+pub(crate) fn pass<P>(permit: P, layer: Layer) -> StageResult<P> {
     pass_because(permit, layer, Reason::Passed, "")
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn pass_because<P>(
     layer: Layer,
     reason: Reason,
     detail: impl Into<Cow<'static, str>>,
-) -> Outcome<P> {
+) -> StageResult<P> {
     Ok((permit, Verdict { layer, decision: Decision::Allow, reason, detail: detail.into() }))
 }
 
@@ -63,7 +63,7 @@ pub(crate) trait Noted<P> {
     fn noted(self, exchange: &mut Exchange) -> Result<P, Box<Refused>>;
 }
 
-impl<P> Noted<P> for Outcome<P> {
+impl<P> Noted<P> for StageResult<P> {
     fn noted(self, exchange: &mut Exchange) -> Result<P, Box<Refused>> {
         match self {
             Ok((permit, verdict)) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use types::{Layer, Reason, User};
 
-use super::{Outcome, authz::Permitted, pass_because};
+use super::{StageResult, authz::Permitted, pass_because};
 
 /// Every layer has let the request pass.
 pub(crate) struct Admitted {
@@ -19,7 +19,7 @@ impl Admitted {
 }
 
 /// No admission plugin is configured, so nothing is held against the request.
-pub(crate) fn admit(permitted: Permitted) -> Outcome<Admitted> {
+pub(crate) fn admit(permitted: Permitted) -> StageResult<Admitted> {
     let admitted = Admitted { user: permitted.into_user() };
     pass_because(admitted, Layer::Admission, Reason::NotConfigured, "")
 }

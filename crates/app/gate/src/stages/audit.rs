@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use ::audit::{Outcome as Told, Received, Record};
+use ::audit::{Outcome, Received, Record};
 use http::header;
 use types::{Layer, Reason, Status, User};
 
 use super::{
-    Outcome, admission::Admitted, authn, authn::Known, pass, refuse, request::Request, tls::Secured,
+    StageResult, admission::Admitted, authn, authn::Known, pass, refuse, request::Request, tls::Secured,
 };
 use crate::{answer::Answer, exchange::Exchange, worker::Worker};
 
@@ -30,7 +30,7 @@ pub(crate) fn begin(
     secured: &Secured,
     request: &Request,
     exchange: &mut Exchange,
-) -> Outcome<Begun> {
+) -> StageResult<Begun> {
     let user = known.into_user();
     if let Some(record) = record(worker, &user, secured, request, exchange) {
         exchange.begin(record);
@@ -52,7 +52,7 @@ impl Recorded {
 }
 
 /// Waits until the request is on record, and only then lets it go upstream.
-pub(crate) async fn recorded(admitted: Admitted, exchange: &mut Exchange) -> Outcome<Recorded> {
+pub(crate) async fn recorded(admitted: Admitted, exchange: &mut Exchange) -> StageResult<Recorded> {
     match exchange.recorded().await {
         Ok(()) => pass(Recorded { user: admitted.into_user() }, Layer::Audit),
         // UPSTREAM: blocking-strict fails the request (kube-apiserver 1.36)
@@ -72,10 +72,10 @@ pub(crate) fn failed_authentication(
 ) {
     let Some(record) = record(worker, &User::default(), secured, request, exchange) else { return };
     match request.manner().acceptable() {
-        Some(_) => exchange.record_unauthorized(&record, Told::Status(&Status::unauthorized())),
+        Some(_) => exchange.record_unauthorized(&record, Outcome::Status(&Status::unauthorized())),
         None => {
             let attempted = authn::attempted(request, secured.showed_certificate());
-            exchange.record_unauthorized(&record, Told::Message(401, &attempted));
+            exchange.record_unauthorized(&record, Outcome::Message(401, &attempted));
         }
     }
 }

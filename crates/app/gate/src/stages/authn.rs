@@ -6,7 +6,7 @@ use ::authn::{AuthnFailure, Credentials, Unauthorized};
 use types::{Answers, Layer, NoTrace, Reason, Step, User};
 
 use super::{
-    Outcome, pass, refuse,
+    StageResult, pass, refuse,
     request::{Read, Request},
 };
 use crate::{answer::Answer, exchange::Exchange, worker::Worker};
@@ -29,7 +29,7 @@ pub(crate) async fn identify(
     read: Read<'_>,
     request: &mut Request,
     exchange: &mut Exchange,
-) -> Outcome<Known> {
+) -> StageResult<Known> {
     match authenticate(worker, &read, request, exchange).await {
         Ok(authenticated) => {
             authenticated.consumed.strip(&mut request.headers);

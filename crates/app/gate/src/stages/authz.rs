@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use ::authz::{Opinion, Outcome as Decided, forbidden};
+use ::authz::{Opinion, Outcome, forbidden};
 use types::{Answers, Layer, NoTrace, Reason, Step, User};
 
-use super::{Outcome, flow::Seated, pass_because, refuse, request::Request};
+use super::{StageResult, flow::Seated, pass_because, refuse, request::Request};
 use crate::{answer::Answer, exchange::Exchange, worker::Worker};
 
 /// An authorizer allowed it.
@@ -26,7 +26,7 @@ pub(crate) fn decide(
     seated: Seated,
     request: &Request,
     exchange: &mut Exchange,
-) -> Outcome<Permitted> {
+) -> StageResult<Permitted> {
     let user = seated.into_user();
     let attributes = request.info.attributes(&user);
     let step = worker.gate.authz.decide(&attributes, exchange.at, &Answers::none(), &mut NoTrace);
@@ -39,13 +39,13 @@ pub(crate) fn decide(
         },
     };
     match opinion.outcome() {
-        Decided::Allowed => {
+        Outcome::Allowed => {
             if let Some(record) = exchange.record() {
                 record.allowed(opinion.reason.to_string());
             }
             pass_because(Permitted { user }, Layer::Authorization, Reason::Allowed, "")
         }
-        Decided::Forbidden => {
+        Outcome::Forbidden => {
             if let Some(record) = exchange.record() {
                 record.forbidden(opinion.reason.to_string());
             }
@@ -58,7 +58,7 @@ pub(crate) fn decide(
             Err(refuse(Layer::Authorization, reason, detail, Answer::Forbidden(status)))
         }
         // UPSTREAM: an error without an Allow is a 500 in plain text (kube-apiserver 1.36)
-        Decided::Failed(error) => {
+        Outcome::Failed(error) => {
             let target = request.target().as_str();
             let sentence = format!("Internal Server Error: {target:?}: {error}");
             let detail = error.to_string();

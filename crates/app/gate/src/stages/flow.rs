@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use types::{Layer, Reason, User};
 
-use super::{Outcome, impersonation::Acting, pass, refuse, request::Request, upstream::series};
+use super::{StageResult, impersonation::Acting, pass, refuse, request::Request, upstream::series};
 use crate::{answer::Answer, exchange::Exchange, worker::Worker};
 
 /// The request has a seat, or needs none.
@@ -25,7 +25,7 @@ pub(crate) fn take_seat(
     acting: Acting,
     request: &Request,
     exchange: &mut Exchange,
-) -> Outcome<Seated> {
+) -> StageResult<Seated> {
     let user = acting.into_user();
     match worker.gate.in_flight.enter(&request.info, &user) {
         Ok(seat) => {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use telemetry::Stripped;
 use types::{Layer, Reason, Status, StatusReason, User};
 
-use super::{Outcome, pass, refuse, request::Request, standing::Standing};
+use super::{StageResult, pass, refuse, request::Request, standing::Standing};
 use crate::{answer::Answer, worker::Worker};
 
 /// It is settled for whom the request is made, and no header of the client says otherwise.
@@ -24,7 +24,7 @@ impl Acting {
 }
 
 /// Takes every identity header off the request, and refuses it if it asks to impersonate.
-pub(crate) fn decide(worker: &Worker, standing: Standing, request: &mut Request) -> Outcome<Acting> {
+pub(crate) fn decide(worker: &Worker, standing: Standing, request: &mut Request) -> StageResult<Acting> {
     let stripped = worker.gate.identity_headers.strip(&mut request.headers);
     for (how, count) in [
         (Stripped::Name, stripped.impersonate + stripped.front_proxy),

@@ -9,7 +9,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use types::{Layer, Reason};
 
-use super::{Outcome, Refused, pass, refuse, tls::Secured};
+use super::{Refused, StageResult, pass, refuse, tls::Secured};
 use crate::{
     answer::{Answer, Manner},
     http1::{BadHead, Framing, Head},
@@ -42,7 +42,7 @@ pub(crate) struct Request {
     /// What it asks of Kubernetes.
     pub(crate) info: RequestInfo,
     /// hyper's handle for leaving HTTP; it does not go upstream with the other extensions.
-    pub(crate) turn_over: Option<hyper::upgrade::OnUpgrade>,
+    pub(crate) on_upgrade: Option<hyper::upgrade::OnUpgrade>,
     target: PathAndQuery,
     upgrade: Option<HeaderValue>,
     last_on_connection: bool,
@@ -66,7 +66,7 @@ impl Request {
 }
 
 /// Reads the request line.
-pub(crate) fn read(secured: &Secured, arrival: Arrival) -> Outcome<(Read<'_>, Box<Request>)> {
+pub(crate) fn read(secured: &Secured, arrival: Arrival) -> StageResult<(Read<'_>, Box<Request>)> {
     let Arrival { mut request, head } = arrival;
     let (target, framing, upgrade) = match head {
         Some(Ok(Head { target, framing, upgrade })) => (target, Some(framing), upgrade),
@@ -92,7 +92,7 @@ pub(crate) fn read(secured: &Secured, arrival: Arrival) -> Outcome<(Read<'_>, Bo
     let target = forwardable(&path_and_query)
         .ok_or_else(|| malformed("the target cannot be forwarded byte for byte"))?;
 
-    let turn_over = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
+    let on_upgrade = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
     let upgrade = request.headers().get(header::UPGRADE).filter(|_| upgrade).cloned();
     let (parts, body) = request.into_parts();
     // It goes from stage to stage and into the future of the whole: behind a pointer, for little.
@@ -102,7 +102,7 @@ pub(crate) fn read(secured: &Secured, arrival: Arrival) -> Outcome<(Read<'_>, Bo
         headers: parts.headers,
         body,
         info,
-        turn_over,
+        on_upgrade,
         target,
         upgrade,
     });

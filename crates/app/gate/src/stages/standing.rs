@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use types::{Layer, Reason, User};
 
-use super::{Outcome, audit::Begun, pass, refuse, request::Request};
+use super::{StageResult, audit::Begun, pass, refuse, request::Request};
 use crate::{answer::Answer, worker::Worker};
 
 /// Nothing is held against the requester.
@@ -20,7 +20,7 @@ impl Standing {
 }
 
 /// Asks the deny list about the requester, before anybody else's name comes up.
-pub(crate) fn check(worker: &Worker, begun: Begun, request: &Request) -> Outcome<Standing> {
+pub(crate) fn check(worker: &Worker, begun: Begun, request: &Request) -> StageResult<Standing> {
     let user = begun.into_user();
     match worker.gate.authz.standing(&user) {
         None => pass(Standing { user }, Layer::Standing),

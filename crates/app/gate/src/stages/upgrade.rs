@@ -1,6 +1,6 @@
 //! Upgrades: exec, attach, port-forward, proxied WebSockets.
 //!
-//! HTTP/1.1 with a connection of its own upstream. Only a 101 turns the connection over, no byte of
+//! HTTP/1.1 with a connection of its own upstream. Only a 101 switches protocols, no byte of
 //! the client goes on before it, no redirect is followed, and any other answer closes the
 //! connection.
 
@@ -34,7 +34,7 @@ pub(super) async fn forward(
     mut exchange: Box<Exchange>,
 ) -> Result<Response<Body>, Box<Unanswered>> {
     let manner = request.manner();
-    let client = request.turn_over.take();
+    let client = request.on_upgrade.take();
     let protocol = request.upgrade().cloned().unwrap_or(HeaderValue::from_static(""));
     let (outgoing, labels) = outgoing(*request, secured, &exchange);
     let response = match worker.pool.upgrade(identity, protocol, outgoing).await {
@@ -48,7 +48,7 @@ pub(super) async fn forward(
     let kind = if code == 101 { Stream::Upgrade } else { Stream::Response };
     exchange.answered(code, labels.series(worker, user, code), Some(worker.metrics.stream(kind)));
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(turn_over(response, client, exchange));
+        return Ok(switch_protocols(response, client, exchange));
     }
     let (mut parts, body) = response.into_parts();
     end_of_hop(&mut parts.headers);
@@ -58,7 +58,7 @@ pub(super) async fn forward(
 }
 
 /// Answers 101 and lets bytes pass in both directions until one side ends.
-fn turn_over(
+fn switch_protocols(
     response: Response<Incoming>,
     client: Option<OnUpgrade>,
     exchange: Box<Exchange>,

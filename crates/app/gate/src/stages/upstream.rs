@@ -67,7 +67,7 @@ pub(crate) async fn forward(
     };
     match received {
         Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-            let refused = turned_over_unasked(worker);
+            let refused = switched_unasked(worker);
             Err(Box::new(Unanswered { refused, manner, exchange }))
         }
         Ok(response) => {
@@ -180,7 +180,7 @@ fn timed_out(worker: &Worker) -> Box<Refused> {
 }
 
 /// Nobody asked to leave HTTP, so nobody knows what follows a 101.
-fn turned_over_unasked(worker: &Worker) -> Box<Refused> {
+fn switched_unasked(worker: &Worker) -> Box<Refused> {
     worker.metrics.upstream_failed(UpstreamFailure::Broken);
     let why = "a 101 to a request that did not ask for one";
     refuse(Layer::Upstream, Reason::UpstreamFailed, why, Answer::upstream_broke_off())
