@@ -3,9 +3,23 @@
 //! A library is a file in `ext/`: its own Rust types, and `pub(super) fn declare(library: &mut Library)`.
 //! What a call costs is not its business: all rules are in `cost.rs`, by function name, as in kube-apiserver.
 
+pub(crate) mod format;
+mod lists;
+pub(crate) mod named_format;
+mod net;
+mod quantity;
+mod quote;
+pub(crate) mod regex;
+mod semver;
+mod sets;
+pub(crate) mod strings;
+mod time;
+mod url;
+
 use std::{collections::HashMap, sync::LazyLock};
 
-use crate::{EvalError, Value, cel_type::Type};
+pub(crate) use crate::standard::argument;
+use crate::{EvalError, Value, cel_type::Type, limits::MAX_COST, value::count};
 
 /// What computes a call: the receiver, if any, is the first argument. The types of the arguments were
 /// matched with the overload's parameters before, as far as run-time types tell.
@@ -85,7 +99,30 @@ pub fn library() -> &'static Library {
     static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
         let mut library = Library::default();
         crate::standard::declare(&mut library);
+        declare_all(&mut library);
         library
     });
     &LIBRARY
+}
+
+/// In the order in which kube-apiserver adds them: a call that fits several overloads takes the first.
+fn declare_all(library: &mut Library) {
+    time::declare(library);
+    url::declare(library);
+    lists::declare_kubernetes(library);
+    lists::declare_optional(library);
+    quantity::declare(library);
+    strings::declare(library);
+    format::declare(library);
+    sets::declare(library);
+    net::declare_ip(library);
+    net::declare_cidr(library);
+    named_format::declare(library);
+    semver::declare(library);
+    lists::declare(library);
+}
+
+/// An error if so much work costs more than an expression may: it is better not begun.
+fn affordable(cost: usize) -> Result<(), EvalError> {
+    if count(cost) > MAX_COST { Err(EvalError::cost_limit()) } else { Ok(()) }
 }

@@ -1,13 +1,146 @@
 //! IP addresses and networks, as the `ip` and `cidr` libraries know them (Go's `net/netip`).
 
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    any::Any,
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
-use super::quote::quote;
+use super::{Library, argument, quote::quote};
+use crate::{EvalError, Opaque, Type, Value};
+
+const IP: Type = Type::Opaque("net.IP");
+const CIDR: Type = Type::Opaque("net.CIDR");
+
+/// Declares the library `ip`.
+pub(super) fn declare_ip(library: &mut Library) {
+    library.function("ip", "string_to_ip", [Type::String], IP, |args| to_ip(argument(args, 0)?.as_str()?));
+    library.method("family", "ip_family", [IP], Type::Int, |args| Ok(Value::Int(family(ip(args, 0)?))));
+    library.function("ip.isCanonical", "ip_is_canonical", [Type::String], Type::Bool, |args| {
+        let canonical = is_canonical(argument(args, 0)?.as_str()?);
+        canonical.map(Value::Bool).map_err(|error| EvalError::new(error.to_string()))
+    });
+    library.method("isUnspecified", "ip_is_unspecified", [IP], Type::Bool, |args| {
+        Ok(Value::Bool(ip(args, 0)?.is_unspecified()))
+    });
+    library.method("isLoopback", "ip_is_loopback", [IP], Type::Bool, |args| {
+        Ok(Value::Bool(ip(args, 0)?.is_loopback()))
+    });
+    library.method("isLinkLocalMulticast", "ip_is_link_local_multicast", [IP], Type::Bool, |args| {
+        Ok(Value::Bool(is_link_local_multicast(ip(args, 0)?)))
+    });
+    library.method("isLinkLocalUnicast", "ip_is_link_local_unicast", [IP], Type::Bool, |args| {
+        Ok(Value::Bool(is_link_local_unicast(ip(args, 0)?)))
+    });
+    library.method("isGlobalUnicast", "ip_is_global_unicast", [IP], Type::Bool, |args| {
+        Ok(Value::Bool(is_global_unicast(ip(args, 0)?)))
+    });
+    library.function("isIP", "is_ip", [Type::String], Type::Bool, |args| {
+        Ok(Value::Bool(parse_ip(argument(args, 0)?.as_str()?).is_ok()))
+    });
+    library.function("string", "ip_to_string", [IP], Type::String, |args| {
+        Ok(Value::string(ip(args, 0)?.to_string()))
+    });
+}
+
+/// Declares the library `cidr`.
+pub(super) fn declare_cidr(library: &mut Library) {
+    library.function("cidr", "string_to_cidr", [Type::String], CIDR, |args| {
+        to_cidr(argument(args, 0)?.as_str()?).map(Value::opaque)
+    });
+    // A text that is no address is an error, not false.
+    library.method("containsIP", "cidr_contains_ip_string", [CIDR, Type::String], Type::Bool, |args| {
+        let inside = parse_ip(argument(args, 1)?.as_str()?).map_err(|_| EvalError::no_such_overload())?;
+        Ok(Value::Bool(cidr(args, 0)?.contains_ip(&inside)))
+    });
+    library.method("containsIP", "cidr_contains_ip_ip", [CIDR, IP], Type::Bool, |args| {
+        Ok(Value::Bool(cidr(args, 0)?.contains_ip(ip(args, 1)?)))
+    });
+    library.method("containsCIDR", "cidr_contains_cidr_string", [CIDR, Type::String], Type::Bool, |args| {
+        let inside = to_cidr(argument(args, 1)?.as_str()?)?;
+        Ok(Value::Bool(cidr(args, 0)?.contains_cidr(&inside)))
+    });
+    library.method("containsCIDR", "cidr_contains_cidr", [CIDR, CIDR], Type::Bool, |args| {
+        Ok(Value::Bool(cidr(args, 0)?.contains_cidr(cidr(args, 1)?)))
+    });
+    library.method("ip", "cidr_ip", [CIDR], IP, |args| Ok(Value::opaque(Ip(cidr(args, 0)?.addr))));
+    library.method("prefixLength", "cidr_prefix_length", [CIDR], Type::Int, |args| {
+        Ok(Value::Int(i64::from(cidr(args, 0)?.bits)))
+    });
+    library.method("masked", "cidr_masked", [CIDR], CIDR, |args| Ok(Value::opaque(cidr(args, 0)?.masked())));
+    library.function("isCIDR", "is_cidr", [Type::String], Type::Bool, |args| {
+        Ok(Value::Bool(Cidr::parse(argument(args, 0)?.as_str()?).is_ok()))
+    });
+    library.function("string", "cidr_to_string", [CIDR], Type::String, |args| {
+        Ok(Value::string(cidr(args, 0)?.to_string()))
+    });
+}
+
+fn ip<'s>(args: &'s [Value<'_>], at: usize) -> Result<&'s IpAddr, EvalError> {
+    argument(args, at)?.as_opaque::<Ip>().map(|Ip(addr)| addr)
+}
+
+fn cidr<'s>(args: &'s [Value<'_>], at: usize) -> Result<&'s Cidr, EvalError> {
+    argument(args, at)?.as_opaque()
+}
+
+fn to_ip<'a>(text: &str) -> Result<Value<'a>, EvalError> {
+    parse_ip(text).map(|addr| Value::opaque(Ip(addr))).map_err(|error| EvalError::new(error.to_string()))
+}
+
+fn to_cidr(text: &str) -> Result<Cidr, EvalError> {
+    Cidr::parse(text).map_err(|error| EvalError::new(error.to_string()))
+}
+
+/// An address as a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ip(IpAddr);
+
+impl fmt::Display for Ip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Opaque for Ip {
+    fn type_name(&self) -> &'static str {
+        "net.IP"
+    }
+
+    fn equals(&self, other: &dyn Opaque) -> bool {
+        other.as_any().downcast_ref::<Self>().is_some_and(|other| self == other)
+    }
+
+    fn size(&self) -> Option<u64> {
+        Some(if self.0.is_ipv4() { 4 } else { 16 })
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Opaque for Cidr {
+    fn type_name(&self) -> &'static str {
+        "net.CIDR"
+    }
+
+    fn equals(&self, other: &dyn Opaque) -> bool {
+        other.as_any().downcast_ref::<Self>().is_some_and(|other| self == other)
+    }
+
+    fn size(&self) -> Option<u64> {
+        Some(u64::from(self.bits.div_ceil(8)))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
 
 /// Why a text is no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum IpError {
+enum IpError {
     #[error("IP Address {} parse error during conversion from string: ParseAddr({}): {why}", quote(.text), quote(.text))]
     Parse { text: String, why: &'static str },
     #[error("IP address {} with zone value is not allowed", quote(.0))]
@@ -18,7 +151,7 @@ pub(crate) enum IpError {
 
 /// Why a text is no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum CidrError {
+enum CidrError {
     #[error(
         "network address parse error during conversion from string: network address parse error during conversion from string: netip.ParsePrefix({}): {why}",
         quote(.text)
@@ -32,15 +165,13 @@ pub(crate) enum CidrError {
 ///
 /// # Errors
 /// The text is no such address.
-pub(crate) fn parse_ip(text: &str) -> Result<IpAddr, IpError> {
+fn parse_ip(text: &str) -> Result<IpAddr, IpError> {
     let (address, zone) = match text.split_once('%') {
         Some((address, zone)) if !zone.is_empty() => (address, true),
         _ => (text, false),
     };
-    let addr: IpAddr = address.parse().map_err(|_| IpError::Parse {
-        text: text.to_owned(),
-        why: parse_failure(text),
-    })?;
+    let addr: IpAddr =
+        address.parse().map_err(|_| IpError::Parse { text: text.to_owned(), why: parse_failure(text) })?;
     if zone {
         return Err(match addr {
             IpAddr::V4(_) => IpError::Parse { text: text.to_owned(), why: "unexpected character" },
@@ -70,23 +201,23 @@ fn is_mapped(addr: &IpAddr) -> bool {
 ///
 /// # Errors
 /// The text is no address.
-pub(crate) fn is_canonical(text: &str) -> Result<bool, IpError> {
+fn is_canonical(text: &str) -> Result<bool, IpError> {
     Ok(parse_ip(text)?.to_string() == text)
 }
 
 /// 4 or 6.
-pub(crate) fn family(addr: &IpAddr) -> i64 {
+fn family(addr: &IpAddr) -> i64 {
     if addr.is_ipv4() { 4 } else { 6 }
 }
 
-pub(crate) fn is_link_local_unicast(addr: &IpAddr) -> bool {
+fn is_link_local_unicast(addr: &IpAddr) -> bool {
     match addr {
         IpAddr::V4(v4) => v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_unicast_link_local(),
     }
 }
 
-pub(crate) fn is_link_local_multicast(addr: &IpAddr) -> bool {
+fn is_link_local_multicast(addr: &IpAddr) -> bool {
     match addr {
         IpAddr::V4(v4) => matches!(v4.octets(), [224, 0, 0, _]),
         IpAddr::V6(v6) => matches!(v6.segments(), [first, ..] if first & 0xff0f == 0xff02),
@@ -94,7 +225,7 @@ pub(crate) fn is_link_local_multicast(addr: &IpAddr) -> bool {
 }
 
 /// Neither unspecified, loopback, multicast, link-local nor broadcast; private addresses count.
-pub(crate) fn is_global_unicast(addr: &IpAddr) -> bool {
+fn is_global_unicast(addr: &IpAddr) -> bool {
     *addr != IpAddr::V4(Ipv4Addr::BROADCAST)
         && !addr.is_unspecified()
         && !addr.is_loopback()
@@ -102,14 +233,9 @@ pub(crate) fn is_global_unicast(addr: &IpAddr) -> bool {
         && !is_link_local_unicast(addr)
 }
 
-/// The address's length in bytes, on which costs are reckoned.
-pub(crate) fn ip_size(addr: &IpAddr) -> u64 {
-    if addr.is_ipv4() { 4 } else { 16 }
-}
-
 /// A network that keeps the host bits it was written with: `10.1.2.3/8` is not `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Cidr {
+struct Cidr {
     addr: IpAddr,
     bits: u8,
 }
@@ -119,7 +245,7 @@ impl Cidr {
     ///
     /// # Errors
     /// The text is no such network.
-    pub(crate) fn parse(text: &str) -> Result<Self, CidrError> {
+    fn parse(text: &str) -> Result<Self, CidrError> {
         let fail = |why| CidrError::Parse { text: text.to_owned(), why };
         let (address, bits) = text.rsplit_once('/').ok_or_else(|| fail("no '/'"))?;
         let addr: IpAddr = address.parse().map_err(|_| fail(parse_failure(address)))?;
@@ -139,32 +265,18 @@ impl Cidr {
         Ok(Self { addr, bits })
     }
 
-    /// The address as written, host bits and all.
-    pub(crate) fn ip(&self) -> IpAddr {
-        self.addr
-    }
-
-    pub(crate) fn prefix_length(&self) -> i64 {
-        i64::from(self.bits)
-    }
-
     /// The network with its host bits cleared.
-    pub(crate) fn masked(&self) -> Self {
+    fn masked(&self) -> Self {
         Self { addr: mask(self.addr, self.bits), bits: self.bits }
     }
 
     /// An address of the other family is never inside.
-    pub(crate) fn contains_ip(&self, ip: &IpAddr) -> bool {
+    fn contains_ip(&self, ip: &IpAddr) -> bool {
         self.addr.is_ipv4() == ip.is_ipv4() && mask(self.addr, self.bits) == mask(*ip, self.bits)
     }
 
-    pub(crate) fn contains_cidr(&self, other: &Self) -> bool {
+    fn contains_cidr(&self, other: &Self) -> bool {
         self.bits <= other.bits && self.contains_ip(&other.addr)
-    }
-
-    /// The bytes that the prefix covers, on which costs are reckoned.
-    pub(crate) fn size(&self) -> u64 {
-        u64::from(self.bits.div_ceil(8))
     }
 }
 
@@ -207,10 +319,26 @@ mod tests {
         check("2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1");
         check("::1.2.3.4", "::102:304");
         check("1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0");
-        check("bad", "! IP Address \"bad\" parse error during conversion from string: ParseAddr(\"bad\"): unable to parse IP");
+        check(
+            "bad",
+            "! IP Address \"bad\" parse error during conversion from string: ParseAddr(\"bad\"): unable to parse IP",
+        );
         check("::ffff:1.2.3.4", "! IPv4-mapped IPv6 address \"::ffff:1.2.3.4\" is not allowed");
         check("fe80::1%eth0", "! IP address \"fe80::1%eth0\" with zone value is not allowed");
-        for refused in ["", "1.2.3", "1.2.3.4.5", "01.2.3.4", "256.1.1.1", "1::2::3", ":::", "1:2:3:4:5:6:7:8::", "fe80::1%", "1.2.3.4%eth0", " 1.2.3.4", "12345::"] {
+        for refused in [
+            "",
+            "1.2.3",
+            "1.2.3.4.5",
+            "01.2.3.4",
+            "256.1.1.1",
+            "1::2::3",
+            ":::",
+            "1:2:3:4:5:6:7:8::",
+            "fe80::1%",
+            "1.2.3.4%eth0",
+            " 1.2.3.4",
+            "12345::",
+        ] {
             assert!(parse_ip(refused).is_err(), "{refused}");
         }
     }
@@ -264,14 +392,27 @@ mod tests {
         check("10.1.2.3/32", Some("10.1.2.3/32"));
         check("2001:db8::1/64", Some("2001:db8::/64"));
         check("::1/0", Some("::/0"));
-        for refused in ["10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/+8", "::/129", "::ffff:1.2.3.4/96", "fe80::1%a/64", "10.0.0/8", "10.0.0.0/8/8", "10.0.0.0/999"] {
+        for refused in [
+            "10.0.0.0",
+            "10.0.0.0/",
+            "10.0.0.0/33",
+            "10.0.0.0/08",
+            "10.0.0.0/+8",
+            "::/129",
+            "::ffff:1.2.3.4/96",
+            "fe80::1%a/64",
+            "10.0.0/8",
+            "10.0.0.0/8/8",
+            "10.0.0.0/999",
+        ] {
             check(refused, None);
         }
     }
 
     #[test]
     fn containment() {
-        let contains_ip = |cidr: &str, ip: &str| Cidr::parse(cidr).unwrap().contains_ip(&parse_ip(ip).unwrap());
+        let contains_ip =
+            |cidr: &str, ip: &str| Cidr::parse(cidr).unwrap().contains_ip(&parse_ip(ip).unwrap());
         assert!(contains_ip("10.9.9.9/8", "10.1.2.3"));
         assert!(!contains_ip("10.0.0.0/8", "11.0.0.1"));
         assert!(contains_ip("::/0", "::1"));

@@ -1,13 +1,76 @@
 //! Semantic versions, as the `semver` library takes them.
 
-use std::cmp::Ordering;
-use std::fmt;
+use std::{any::Any, cmp::Ordering, fmt};
 
-use super::quote::quote;
+use super::{Library, argument, quote::quote};
+use crate::{EvalError, Opaque, Type, Value};
+
+const SEMVER: Type = Type::Opaque("kubernetes.Semver");
+
+/// Declares the library `semver`, version 1: the second argument asks for normalization.
+pub(super) fn declare(library: &mut Library) {
+    let two = [Type::String, Type::Bool];
+    library.function("semver", "string_to_semver", [Type::String], SEMVER, |args| {
+        value(Semver::parse(argument(args, 0)?.as_str()?))
+    });
+    library.function("semver", "string_bool_to_semver", two.clone(), SEMVER, |args| value(read(args)?));
+    library.function("isSemver", "is_semver_string", [Type::String], Type::Bool, |args| {
+        Ok(Value::Bool(Semver::parse(argument(args, 0)?.as_str()?).is_ok()))
+    });
+    library.function("isSemver", "is_semver_string_bool", two, Type::Bool, |args| {
+        Ok(Value::Bool(read(args)?.is_ok()))
+    });
+    library.method("isGreaterThan", "semver_is_greater_than", [SEMVER, SEMVER], Type::Bool, |args| {
+        Ok(Value::Bool(semver(args, 0)?.compare(semver(args, 1)?).is_gt()))
+    });
+    library.method("isLessThan", "semver_is_less_than", [SEMVER, SEMVER], Type::Bool, |args| {
+        Ok(Value::Bool(semver(args, 0)?.compare(semver(args, 1)?).is_lt()))
+    });
+    library.method("compareTo", "semver_compare_to", [SEMVER, SEMVER], Type::Int, |args| {
+        Ok(Value::Int(semver(args, 0)?.compare(semver(args, 1)?) as i64))
+    });
+    // UPSTREAM: numbers above the largest int wrap around (kube-apiserver 1.36)
+    library.method("major", "semver_major", [SEMVER], Type::Int, |args| {
+        Ok(Value::Int(semver(args, 0)?.major.cast_signed()))
+    });
+    library.method("minor", "semver_minor", [SEMVER], Type::Int, |args| {
+        Ok(Value::Int(semver(args, 0)?.minor.cast_signed()))
+    });
+    library.method("patch", "semver_patch", [SEMVER], Type::Int, |args| {
+        Ok(Value::Int(semver(args, 0)?.patch.cast_signed()))
+    });
+}
+
+fn semver<'s>(args: &'s [Value<'_>], at: usize) -> Result<&'s Semver, EvalError> {
+    argument(args, at)?.as_opaque()
+}
+
+fn read(args: &[Value<'_>]) -> Result<Result<Semver, SemverError>, EvalError> {
+    let text = argument(args, 0)?.as_str()?;
+    Ok(if argument(args, 1)?.as_bool()? { Semver::parse_normalized(text) } else { Semver::parse(text) })
+}
+
+fn value<'a>(semver: Result<Semver, SemverError>) -> Result<Value<'a>, EvalError> {
+    semver.map(Value::opaque).map_err(|error| EvalError::new(error.to_string()))
+}
+
+impl Opaque for Semver {
+    fn type_name(&self) -> &'static str {
+        "kubernetes.Semver"
+    }
+
+    fn equals(&self, other: &dyn Opaque) -> bool {
+        other.as_any().downcast_ref::<Self>().is_some_and(|other| self.compare(other).is_eq())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
 
 /// Why a text is no version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum SemverError {
+enum SemverError {
     #[error("Version string empty")]
     Empty,
     #[error("No Major.Minor.Patch elements found")]
@@ -34,7 +97,7 @@ pub(crate) enum SemverError {
 
 /// A version; build metadata takes no part in comparisons, `==` included.
 #[derive(Debug, Clone)]
-pub(crate) struct Semver {
+struct Semver {
     major: u64,
     minor: u64,
     patch: u64,
@@ -54,7 +117,7 @@ impl Semver {
     ///
     /// # Errors
     /// The text is no such version.
-    pub(crate) fn parse(text: &str) -> Result<Self, SemverError> {
+    fn parse(text: &str) -> Result<Self, SemverError> {
         if text.is_empty() {
             return Err(SemverError::Empty);
         }
@@ -64,7 +127,8 @@ impl Semver {
         };
         let (major, minor) = (number("major", major)?, number("minor", minor)?);
         let (rest, build) = rest.split_once('+').map_or((rest, None), |(rest, build)| (rest, Some(build)));
-        let (patch, prerelease) = rest.split_once('-').map_or((rest, None), |(patch, pre)| (patch, Some(pre)));
+        let (patch, prerelease) =
+            rest.split_once('-').map_or((rest, None), |(patch, pre)| (patch, Some(pre)));
         Ok(Self {
             major,
             minor,
@@ -79,7 +143,7 @@ impl Semver {
     ///
     /// # Errors
     /// The text is no version even so.
-    pub(crate) fn parse_normalized(text: &str) -> Result<Self, SemverError> {
+    fn parse_normalized(text: &str) -> Result<Self, SemverError> {
         let mut parts: Vec<String> =
             text.strip_prefix('v').unwrap_or(text).splitn(3, '.').map(without_leading_zeros).collect();
         if parts.len() < 3 {
@@ -91,23 +155,8 @@ impl Semver {
         Self::parse(&parts.join("."))
     }
 
-    /// UPSTREAM: a conversion to `int` that wraps around (kube-apiserver 1.36).
-    pub(crate) fn major(&self) -> i64 {
-        self.major.cast_signed()
-    }
-
-    /// As [`Self::major`].
-    pub(crate) fn minor(&self) -> i64 {
-        self.minor.cast_signed()
-    }
-
-    /// As [`Self::major`].
-    pub(crate) fn patch(&self) -> i64 {
-        self.patch.cast_signed()
-    }
-
     /// A prerelease comes before its release; a longer prerelease after its own beginning.
-    pub(crate) fn compare(&self, other: &Self) -> Ordering {
+    fn compare(&self, other: &Self) -> Ordering {
         let core = |v: &Self| (v.major, v.minor, v.patch);
         core(self)
             .cmp(&core(other))
@@ -219,8 +268,17 @@ mod tests {
     #[test]
     fn ordered() {
         let ascending = [
-            "0.9.9", "1.0.0-1", "1.0.0-9", "1.0.0-10", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-beta", "1.0.0", "1.0.1",
-            "1.1.0", "2.0.0",
+            "0.9.9",
+            "1.0.0-1",
+            "1.0.0-9",
+            "1.0.0-10",
+            "1.0.0-alpha",
+            "1.0.0-alpha.1",
+            "1.0.0-beta",
+            "1.0.0",
+            "1.0.1",
+            "1.1.0",
+            "2.0.0",
         ];
         for (i, a) in ascending.iter().enumerate() {
             for (j, b) in ascending.iter().enumerate() {

@@ -15,8 +15,7 @@ pub(super) fn declare(library: &mut Library) {
 }
 
 fn positions(library: &mut Library) {
-    let string = Type::String;
-    library.method("charAt", "string_char_at_int", [Type::String, Type::Int], string.clone(), |args| {
+    library.method("charAt", "string_char_at_int", [Type::String, Type::Int], Type::String, |args| {
         let (text, index) = (argument(args, 0)?.as_str()?, argument(args, 1)?.as_int()?);
         let at = position(text, index)?;
         let found = text.get(at..).and_then(|rest| rest.chars().next());
@@ -30,10 +29,20 @@ fn positions(library: &mut Library) {
         let (text, part) = (argument(args, 0)?.as_str()?, argument(args, 1)?.as_str()?);
         Ok(Value::Int(index_of(text, part, argument(args, 2)?.as_int()?)?))
     });
-    library.method("lastIndexOf", "string_last_index_of_string", [Type::String, Type::String], Type::Int, |args| {
-        let (text, part) = (argument(args, 0)?.as_str()?, argument(args, 1)?.as_str()?);
-        Ok(Value::Int(if part.is_empty() { length(text) } else { last_index_of(text, part, length(text)) }))
-    });
+    library.method(
+        "lastIndexOf",
+        "string_last_index_of_string",
+        [Type::String, Type::String],
+        Type::Int,
+        |args| {
+            let (text, part) = (argument(args, 0)?.as_str()?, argument(args, 1)?.as_str()?);
+            Ok(Value::Int(if part.is_empty() {
+                length(text)
+            } else {
+                last_index_of(text, part, length(text))
+            }))
+        },
+    );
     library.method("lastIndexOf", "string_last_index_of_string_int", with_offset, Type::Int, |args| {
         let (text, part) = (argument(args, 0)?.as_str()?, argument(args, 1)?.as_str()?);
         let offset = argument(args, 2)?.as_int()?;
@@ -52,23 +61,35 @@ fn parts(library: &mut Library) {
     library.method("split", "string_split_string", [Type::String, Type::String], list.clone(), |args| {
         split(argument(args, 0)?.as_str()?, argument(args, 1)?.as_str()?, -1)
     });
-    library.method("split", "string_split_string_int", [Type::String, Type::String, Type::Int], list.clone(), |args| {
-        split(argument(args, 0)?.as_str()?, argument(args, 1)?.as_str()?, argument(args, 2)?.as_int()?)
-    });
+    library.method(
+        "split",
+        "string_split_string_int",
+        [Type::String, Type::String, Type::Int],
+        list.clone(),
+        |args| {
+            split(argument(args, 0)?.as_str()?, argument(args, 1)?.as_str()?, argument(args, 2)?.as_int()?)
+        },
+    );
     library.method("substring", "string_substring_int", [Type::String, Type::Int], Type::String, |args| {
         let text = argument(args, 0)?.as_str()?;
         let start = position(text, argument(args, 1)?.as_int()?)?;
         Ok(Value::string(text.get(start..).unwrap_or_default()))
     });
-    library.method("substring", "string_substring_int_int", [Type::String, Type::Int, Type::Int], Type::String, |args| {
-        let text = argument(args, 0)?.as_str()?;
-        let (start, end) = (argument(args, 1)?.as_int()?, argument(args, 2)?.as_int()?);
-        if start > end {
-            return Err(EvalError::new(format!("invalid substring range. start: {start}, end: {end}")));
-        }
-        let range = position(text, start)?..position(text, end)?;
-        Ok(Value::string(text.get(range).unwrap_or_default()))
-    });
+    library.method(
+        "substring",
+        "string_substring_int_int",
+        [Type::String, Type::Int, Type::Int],
+        Type::String,
+        |args| {
+            let text = argument(args, 0)?.as_str()?;
+            let (start, end) = (argument(args, 1)?.as_int()?, argument(args, 2)?.as_int()?);
+            if start > end {
+                return Err(EvalError::new(format!("invalid substring range. start: {start}, end: {end}")));
+            }
+            let range = position(text, start)?..position(text, end)?;
+            Ok(Value::string(text.get(range).unwrap_or_default()))
+        },
+    );
     library.method("trim", "string_trim", [Type::String], Type::String, |args| {
         // What Go calls space is what Unicode does.
         Ok(Value::string(argument(args, 0)?.as_str()?.trim()))
@@ -172,7 +193,8 @@ fn last_index_of(text: &str, part: &str, offset: i64) -> i64 {
     let begins = position(text, offset).unwrap_or(text.len());
     let end = begins.saturating_add(part.len()).min(text.len());
     // What is searched ends where a match at `offset` would: within a code point there is no match.
-    let searched = text.get(..end).unwrap_or_else(|| text.get(..text.floor_char_boundary(end)).unwrap_or_default());
+    let searched =
+        text.get(..end).unwrap_or_else(|| text.get(..text.floor_char_boundary(end)).unwrap_or_default());
     searched.rfind(part).and_then(|at| text.get(..at)).map_or(-1, length)
 }
 
@@ -186,7 +208,8 @@ fn split<'a>(text: &str, separator: &str, limit: i64) -> Result<Value<'a>, EvalE
     if limit == 0 {
         return Ok(Value::list(Vec::new()));
     }
-    let parts = if separator.is_empty() { characters(text, limit) } else { text.splitn(limit, separator).collect() };
+    let parts =
+        if separator.is_empty() { characters(text, limit) } else { text.splitn(limit, separator).collect() };
     Ok(Value::list(parts.into_iter().map(Value::string).collect()))
 }
 

@@ -6,21 +6,77 @@
 mod escape;
 mod parse;
 
-use std::fmt;
+use std::{any::Any, fmt, sync::Arc};
 
 use self::escape::{Part, escaped};
+use super::{Library, argument};
+use crate::{Entries, EvalError, Map, Opaque, Type, Value};
+
+const URL: Type = Type::Opaque("kubernetes.URL");
+
+/// Declares the library `url`.
+pub(super) fn declare(library: &mut Library) {
+    library.function("url", "string_to_url", [Type::String], URL, |args| {
+        Url::parse(argument(args, 0)?.as_str()?).map(Value::opaque).map_err(|error| {
+            EvalError::new(format!("URL parse error during conversion from string: {error}"))
+        })
+    });
+    library.method("getScheme", "url_get_scheme", [URL], Type::String, |args| {
+        Ok(Value::string(url(args)?.scheme.as_str()))
+    });
+    library
+        .method("getHost", "url_get_host", [URL], Type::String, |args| Ok(Value::string(url(args)?.host())));
+    library.method("getHostname", "url_get_hostname", [URL], Type::String, |args| {
+        Ok(Value::string(url(args)?.hostname()))
+    });
+    library
+        .method("getPort", "url_get_port", [URL], Type::String, |args| Ok(Value::string(url(args)?.port())));
+    library.method("getEscapedPath", "url_get_escaped_path", [URL], Type::String, |args| {
+        Ok(Value::string(url(args)?.escaped_path()))
+    });
+    let query = Type::map(Type::String, Type::list(Type::String));
+    library.method("getQuery", "url_get_query", [URL], query, |args| {
+        let mut entries = Entries::default();
+        for (key, values) in url(args)?.query() {
+            entries.insert(Value::string(key), Value::list(values.into_iter().map(Value::string).collect()));
+        }
+        Ok(Value::Map(Map::Owned(Arc::new(entries))))
+    });
+    library.function("isURL", "is_url_string", [Type::String], Type::Bool, |args| {
+        Ok(Value::Bool(check_request_uri(argument(args, 0)?.as_str()?).is_ok()))
+    });
+}
+
+fn url<'s>(args: &'s [Value<'_>]) -> Result<&'s Url, EvalError> {
+    argument(args, 0)?.as_opaque()
+}
+
+impl Opaque for Url {
+    fn type_name(&self) -> &'static str {
+        "kubernetes.URL"
+    }
+
+    fn equals(&self, other: &dyn Opaque) -> bool {
+        other.as_any().downcast_ref::<Self>().is_some_and(|other| self == other)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
 
 /// Why a text is no URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("parse {}: {why}", super::quote::quote(.url))]
-pub(crate) struct UrlError {
+pub(super) struct UrlError {
     url: String,
     why: String,
 }
 
 /// A URL taken apart. Escaped bytes that are no UTF-8 are shown as U+FFFD.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Url {
+struct Url {
+    /// In lower case; empty for a path.
     scheme: String,
     /// What follows the scheme when no slash does: `a@b` of `mailto:a@b`.
     opaque: String,
@@ -44,38 +100,33 @@ impl Url {
     ///
     /// # Errors
     /// The text is neither.
-    pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
+    fn parse(text: &str) -> Result<Self, UrlError> {
         // UPSTREAM: parsed twice; the first parse takes `#` for part of what it stands in
         // (kube-apiserver 1.36)
         check_request_uri(text)?;
         parse::with_fragment(text)
     }
 
-    /// In lower case; empty for a path.
-    pub(crate) fn scheme(&self) -> &str {
-        &self.scheme
-    }
-
     /// Host and port as written, unescaped.
-    pub(crate) fn host(&self) -> String {
+    fn host(&self) -> String {
         utf8(&self.host)
     }
 
     /// The host without port and brackets.
-    pub(crate) fn hostname(&self) -> String {
+    fn hostname(&self) -> String {
         let host = self.host();
         let (name, _) = split_port(&host);
         name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name).to_owned()
     }
 
     /// The digits after the host's last colon, if only digits stand there.
-    pub(crate) fn port(&self) -> String {
+    fn port(&self) -> String {
         let host = self.host();
         split_port(&host).1.to_owned()
     }
 
     /// The path as written, if that is a valid escaping, else escaped anew.
-    pub(crate) fn escaped_path(&self) -> String {
+    fn escaped_path(&self) -> String {
         match &self.raw_path {
             Some(raw) if escape::is_valid(raw, Part::Path) => raw.clone(),
             _ if self.path == b"*" => "*".to_owned(),
@@ -84,7 +135,7 @@ impl Url {
     }
 
     /// Keys and their values in the order they came; ill-formed pairs are left out.
-    pub(crate) fn query(&self) -> Vec<(String, Vec<String>)> {
+    fn query(&self) -> Vec<(String, Vec<String>)> {
         parse::query(&self.raw_query)
     }
 
@@ -100,7 +151,7 @@ impl Url {
 ///
 /// # Errors
 /// It could not.
-pub(crate) fn check_request_uri(text: &str) -> Result<(), UrlError> {
+pub(super) fn check_request_uri(text: &str) -> Result<(), UrlError> {
     parse::request(text)
 }
 
@@ -137,7 +188,7 @@ impl fmt::Display for Url {
 impl Url {
     fn fmt_authority(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let named = !self.host.is_empty() || self.user.is_some();
-        if self.scheme.is_empty() && !named || self.omit_host && !named {
+        if !named && (self.scheme.is_empty() || self.omit_host) {
             return Ok(());
         }
         if named || !self.path.is_empty() {

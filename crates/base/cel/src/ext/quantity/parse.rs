@@ -92,7 +92,12 @@ fn suffix(suffix: &str) -> Option<(i32, Format)> {
 }
 
 /// The fast representation, if the digits are surely few enough.
-fn small(text: &str, parts: &Parts<'_>, exponent: i32, format: Format) -> Result<Option<Quantity>, QuantityError> {
+fn small(
+    text: &str,
+    parts: &Parts<'_>,
+    exponent: i32,
+    format: Format,
+) -> Result<Option<Quantity>, QuantityError> {
     let (whole, decimals) = (length(parts.whole), length(parts.decimals));
     let (scale, precision, factor) = match format {
         Format::BinarySi if decimals > 0 => return Ok(None),

@@ -54,7 +54,9 @@ fn printed() {
 
 #[test]
 fn refused() {
-    let check = |text: &str, expected: QuantityError| assert_eq!(Quantity::parse(text).unwrap_err(), expected, "{text}");
+    let check = |text: &str, expected: QuantityError| {
+        assert_eq!(Quantity::parse(text).unwrap_err(), expected, "{text}")
+    };
     check("", QuantityError::Format);
     check("bad", QuantityError::Format);
     check("1 Gi", QuantityError::Format);
@@ -74,7 +76,8 @@ fn refused() {
 
 #[test]
 fn integers() {
-    let check = |text: &str, expected: Option<i64>| assert_eq!(quantity(text).as_integer(), expected, "{text}");
+    let check =
+        |text: &str, expected: Option<i64>| assert_eq!(quantity(text).as_integer(), expected, "{text}");
     check("2k", Some(2000));
     check("1Gi", Some(1 << 30));
     check("9e18", Some(9_000_000_000_000_000_000));
@@ -91,7 +94,9 @@ fn integers() {
 
 #[test]
 fn doubles() {
-    let check = |text: &str, expected: f64| assert_eq!(quantity(text).approximate().to_bits(), expected.to_bits(), "{text}");
+    let check = |text: &str, expected: f64| {
+        assert_eq!(quantity(text).approximate().to_bits(), expected.to_bits(), "{text}")
+    };
     check("1500m", 1500.0 * 1e-3);
     check("1k", 1000.0);
     check("1Ei", 1_152_921_504_606_846_976_000_000_000.0 * 1e-9);

@@ -23,7 +23,13 @@ pub(super) fn parse(pattern: &str) -> Result<Hir, RegexError> {
     if pattern.len() > MAX_PATTERN {
         return Err(RegexError::TooLarge);
     }
-    let mut parser = Parser { rest: pattern, flags: Flags::default(), groups: Vec::new(), open: Group::default(), ranges: 0 };
+    let mut parser = Parser {
+        rest: pattern,
+        flags: Flags::default(),
+        groups: Vec::new(),
+        open: Group::default(),
+        ranges: 0,
+    };
     parser.run()?;
     if !parser.groups.is_empty() {
         return Err(RegexError::MissingParen);
@@ -116,7 +122,9 @@ impl<'p> Parser<'p> {
                 ')' => self.close_group()?,
                 '^' => self.look(if self.flags.multi_line { Look::StartLF } else { Look::Start }),
                 '$' => self.look(if self.flags.multi_line { Look::EndLF } else { Look::End }),
-                '.' => self.push(Hir::dot(if self.flags.dot_all { Dot::AnyChar } else { Dot::AnyCharExceptLF })),
+                '.' => {
+                    self.push(Hir::dot(if self.flags.dot_all { Dot::AnyChar } else { Dot::AnyCharExceptLF }))
+                }
                 '[' => self.class()?,
                 '*' => is_repeat = self.repeat(0, None, repeated)?,
                 '+' => is_repeat = self.repeat(1, None, repeated)?,
@@ -286,7 +294,8 @@ impl<'p> Parser<'p> {
         if repeated {
             return Err(RegexError::NestedRepeat);
         }
-        let Piece { expression, depth, repeats } = self.open.sequence.pop().ok_or(RegexError::MissingArgument)?;
+        let Piece { expression, depth, repeats } =
+            self.open.sequence.pop().ok_or(RegexError::MissingArgument)?;
         if depth >= MAX_DEPTH {
             return Err(RegexError::Nesting);
         }

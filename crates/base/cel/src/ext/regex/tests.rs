@@ -106,7 +106,6 @@ fn refused() {
     check("\\p{sc=Greek}", RegexError::CharRange);
     check("\\pé", RegexError::CharRange);
     check("\\p{L", RegexError::CharRange);
-
 }
 
 #[test]

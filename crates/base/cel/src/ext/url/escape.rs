@@ -77,7 +77,10 @@ pub(super) fn unescaped(text: &str, part: Part) -> Result<Vec<u8>, String> {
             }
             b'+' if part == Part::Query => out.push(b' '),
             _ if matches!(part, Part::Host | Part::Zone) && byte.is_ascii() && !stands(byte, part) => {
-                return Err(format!("invalid character {} in host name", quote(&char::from(byte).to_string())));
+                return Err(format!(
+                    "invalid character {} in host name",
+                    quote(&char::from(byte).to_string())
+                ));
             }
             _ => out.push(byte),
         }

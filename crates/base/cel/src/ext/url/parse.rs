@@ -16,7 +16,8 @@ pub(super) fn request(text: &str) -> Result<(), UrlError> {
 pub(super) fn with_fragment(text: &str) -> Result<Url, UrlError> {
     let (before, fragment) = text.split_once('#').unwrap_or((text, ""));
     let mut url = url(before, false).map_err(|why| UrlError { url: before.to_owned(), why })?;
-    url.fragment = unescaped(fragment, Part::Fragment).map_err(|why| UrlError { url: text.to_owned(), why })?;
+    url.fragment =
+        unescaped(fragment, Part::Fragment).map_err(|why| UrlError { url: text.to_owned(), why })?;
     url.raw_fragment = (escaped(&url.fragment, Part::Fragment) != fragment).then(|| fragment.to_owned());
     Ok(url)
 }
@@ -81,7 +82,8 @@ fn authority(url: &mut Url, text: &str) -> Result<(), String> {
     if !user.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(&b)) {
         return Err("net/url: invalid userinfo".to_owned());
     }
-    let (name, password) = user.split_once(':').map_or((user, None), |(name, password)| (name, Some(password)));
+    let (name, password) =
+        user.split_once(':').map_or((user, None), |(name, password)| (name, Some(password)));
     let password = password.map(|password| unescaped(password, Part::User));
     url.user = Some((unescaped(name, Part::User)?, password.transpose()?));
     Ok(())
@@ -119,7 +121,8 @@ fn bracketed(text: &str) -> Result<Vec<u8>, String> {
 /// UPSTREAM: any IPv6 address, IPv4-mapped ones included, with or without a zone (Go 1.26).
 fn ip_literal(name: &[u8]) -> Result<(), String> {
     let name = utf8(name);
-    let (address, zone) = name.split_once('%').map_or((name.as_str(), None), |(address, zone)| (address, Some(zone)));
+    let (address, zone) =
+        name.split_once('%').map_or((name.as_str(), None), |(address, zone)| (address, Some(zone)));
     match address.parse() {
         Ok(IpAddr::V4(_)) if zone.is_none() => Err("invalid IP-literal".to_owned()),
         Ok(IpAddr::V6(Ipv6Addr { .. })) if zone != Some("") => Ok(()),

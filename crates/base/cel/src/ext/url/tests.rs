@@ -11,10 +11,13 @@ fn parts() {
     // scheme, host, hostname, port, path
     let check = |text: &str, expected: [&str; 5]| {
         let url = url(text);
-        let got = [url.scheme().to_owned(), url.host(), url.hostname(), url.port(), url.escaped_path()];
+        let got = [url.scheme.clone(), url.host(), url.hostname(), url.port(), url.escaped_path()];
         assert_eq!(got, expected, "{text}");
     };
-    check("https://user@a.example:8443/p/q?x=1&x=2&y=#f", ["https", "a.example:8443", "a.example", "8443", "/p/q"]);
+    check(
+        "https://user@a.example:8443/p/q?x=1&x=2&y=#f",
+        ["https", "a.example:8443", "a.example", "8443", "/p/q"],
+    );
     check("HTTPS://A.example", ["https", "A.example", "A.example", "", ""]);
     check("https://[::1]:80/p", ["https", "[::1]:80", "::1", "80", "/p"]);
     check("https://[fe80::1%25en0]", ["https", "[fe80::1%en0]", "fe80::1%en0", "", ""]);
@@ -36,7 +39,10 @@ fn parts() {
 #[test]
 fn refused() {
     let check = |text: &str, why: &str| {
-        assert_eq!(Url::parse(text).unwrap_err().to_string(), format!("parse {}: {why}", crate::ext::quote::quote(text)));
+        assert_eq!(
+            Url::parse(text).unwrap_err().to_string(),
+            format!("parse {}: {why}", crate::ext::quote::quote(text))
+        );
     };
     check("bad url", "invalid URI for request");
     check("", "empty url");
@@ -78,9 +84,12 @@ fn put_together() {
 fn queries() {
     let check = |query: &str, expected: &[(&str, &[&str])]| {
         let found = url(&format!("/?{query}")).query();
-        let found: Vec<(&str, Vec<&str>)> =
-            found.iter().map(|(key, values)| (key.as_str(), values.iter().map(String::as_str).collect())).collect();
-        let expected: Vec<(&str, Vec<&str>)> = expected.iter().map(|(key, values)| (*key, values.to_vec())).collect();
+        let found: Vec<(&str, Vec<&str>)> = found
+            .iter()
+            .map(|(key, values)| (key.as_str(), values.iter().map(String::as_str).collect()))
+            .collect();
+        let expected: Vec<(&str, Vec<&str>)> =
+            expected.iter().map(|(key, values)| (*key, values.to_vec())).collect();
         assert_eq!(found, expected, "{query}");
     };
     check("x=1&x=2&y=", &[("x", &["1", "2"]), ("y", &[""])]);
