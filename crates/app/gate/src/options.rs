@@ -36,7 +36,8 @@ pub struct Options {
     pub service_account_issuer: Vec<String>,
     /// `--api-audiences`: audiences this server answers to; empty: the issuers.
     pub api_audiences: Vec<String>,
-    /// `--service-account-lookup`: whether the objects that a token names must exist upstream.
+    /// `--service-account-lookup`: whether secret and account of a legacy token must exist upstream.
+    /// What a bound token names must, in any case.
     pub service_account_lookup: bool,
     /// `--token-auth-file`: a CSV file of static tokens.
     pub token_auth_file: Option<PathBuf>,

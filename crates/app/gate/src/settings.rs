@@ -317,7 +317,7 @@ impl Options {
         if authn.service_accounts.is_some() && !self.service_account_lookup {
             warnings.add(
                 "--service-account-lookup",
-                "tokens of service accounts and secrets that were deleted stay good",
+                "legacy tokens stay good after their secret or service account has been deleted",
                 "leave the flag at its default, `true`",
             );
         }

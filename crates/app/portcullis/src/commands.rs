@@ -19,13 +19,11 @@ fn status_of(admin: SocketAddr) -> String {
     }
 }
 
+// The help of each command is the documentation of its flags; a comment here would take its place.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Stand in front of an API server and let only those through whom every layer lets pass.
     Serve(Box<serve::Serve>),
-    /// Run an API server that needs nothing, with the gate in front of it: for trying and for tests.
     Lab(lab::Lab),
-    /// Show the six layers of a running gate: on, off or degraded, since when, and why.
     Status(status::Status),
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// A gate in front of the Kubernetes API: enforces, verifies and explains every layer of access to it.
+/// A gate in front of the Kubernetes API: checks every request in six layers before it gets there.
 #[derive(Parser)]
 #[command(name = "portcullis", version, propagate_version = true, arg_required_else_help = true)]
 struct Cli {

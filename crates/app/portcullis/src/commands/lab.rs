@@ -17,11 +17,12 @@ use telemetry::logging::{self, Filter};
 use super::serve::{Serve, until_told_to_stop};
 use crate::exit::{self, Failure};
 
-/// Everything lies in one folder: keys, kubeconfigs, objects, the audit log. The API server listens on
-/// loopback and believes the gate alone; the gate is the one of `portcullis serve`, with the flags that
-/// the pod kube-apiserver-node1 in kube-system shows.
+/// Run an API server that needs nothing, with the gate in front of it: for trying and for tests.
 #[derive(clap::Args)]
 #[command(after_help = "\
+Everything lies in one folder: keys, kubeconfigs, objects, the audit log. The API server listens on loopback and \
+believes the gate alone; the gate is the one of `portcullis serve`, with the flags that the pod kube-apiserver-node1 \
+in kube-system shows.\n\n\
 Exit codes: 0 stopped as asked, 2 called wrongly, 3 could not run.\n\n\
 SIGTERM or Ctrl-C drains the gate and keeps all objects for the next start; a second one ends it at once.")]
 pub(crate) struct Lab {

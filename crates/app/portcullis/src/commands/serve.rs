@@ -15,13 +15,14 @@ pub(crate) use refused::take_out_flags;
 
 use crate::exit::{self, Failure};
 
-/// The flags bear kube-apiserver's names and mean what they mean there. A flag of kube-apiserver
-/// that the gate cannot honour is refused with the reason, never ignored.
+/// Stand in front of an API server and let only those requests through that every layer lets pass.
 #[derive(clap::Args)]
 #[command(after_help = "\
+The flags bear kube-apiserver's names and mean what they mean there. A flag of kube-apiserver that the gate cannot \
+honour is refused with the reason, never ignored.\n\n\
 Exit codes: 0 stopped as asked, 2 called wrongly, 3 could not run.\n\n\
-SIGHUP opens the audit log anew, for logrotate. SIGTERM or SIGINT drains: no new connections, running requests end within --shutdown-grace; watches \
-and upgraded connections are told at once and closed at its end. A second signal ends it at once.")]
+SIGHUP opens the audit log anew, for logrotate. SIGTERM or SIGINT drains: no new connections; running requests, watches and \
+upgraded connections may last until --shutdown-grace is over and are then closed. A second signal ends it at once.")]
 pub(crate) struct Serve {
     #[command(flatten)]
     serving: Serving,

@@ -11,14 +11,16 @@ use serde::Deserialize;
 
 use crate::exit::{self, Failure};
 
-/// Exit codes: 0 every layer is on, 1 some layer is off or degraded, 3 no gate answers.
+/// Show the six layers of a running gate: on, off or degraded, since when, and why.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Exit codes: 0 every layer is on, 1 some layer is off or degraded, 2 called wrongly, 3 no gate answers.")]
 pub(crate) struct Status {
     /// The gate's --admin-address
     #[arg(long, value_name = "IP:PORT", default_value = super::ADMIN_ADDRESS)]
     admin_address: SocketAddr,
     /// How to print
-    #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Table)]
+    #[arg(long, short, value_enum, value_name = "FORM", default_value_t = Output::Table)]
     output: Output,
 }
 
@@ -49,7 +51,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 impl Status {
     pub(crate) fn run(self) -> Result<u8, Failure> {
         let json = fetch(self.admin_address).map_err(|why| {
-            Failure::could_not_run(format!("no gate answers on {}: {why}", self.admin_address))
+            Failure::could_not_run(format!(
+                "no gate answers on {}: {why}; give the --admin-address of one that runs, or start one: \
+                 `portcullis lab`",
+                self.admin_address
+            ))
         })?;
         let report: Report = serde_json::from_str(&json).map_err(|error| {
             Failure::could_not_run(format!("what answers on {} is no gate: {error}", self.admin_address))
