@@ -1,5 +1,8 @@
 //! Options, read and checked: everything a gate needs to run.
 
+mod layer_states;
+mod warnings;
+
 use std::{
     fmt, io,
     net::SocketAddr,
@@ -18,12 +21,10 @@ use sinks::log::{LogOptions, Target};
 use tls::{ClientCertificates as AskFor, KeyPair, Pem, ServerSettings, ServerTls};
 use upstream::Upstream;
 
-use crate::{
-    Options,
-    certificate::ClientCertificates,
-    own_paths::OwnPaths,
-    status::{LayerStates, State},
-};
+use crate::{Options, certificate::ClientCertificates, own_paths::OwnPaths, status::LayerStates};
+
+pub use warnings::Warning;
+use warnings::Warnings;
 
 /// A configuration that can run. Only [`Options::load`] makes one.
 pub struct Settings {
@@ -61,17 +62,6 @@ impl fmt::Debug for Settings {
             .field("admin", &self.admin)
             .finish_non_exhaustive()
     }
-}
-
-/// A combination of flags that works but is unsafe.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warning {
-    /// The flag it is about: `--allow-cidr`.
-    pub flag: &'static str,
-    /// What is unsafe.
-    pub message: String,
-    /// How to make it safe.
-    pub way_out: String,
 }
 
 /// Why the options cannot be run.
@@ -153,7 +143,7 @@ impl Options {
             None => None,
         };
         let deny = DenyList::new(self.deny_user.iter().cloned(), self.deny_group.iter().cloned());
-        let layers = self.layers(authority.as_ref(), &authn, rbac.as_ref().map(Vec::len));
+        let layers = self.layer_states(authority.as_ref(), &authn, rbac.as_ref().map(Vec::len));
         Ok(Settings {
             listen: SocketAddr::new(self.bind_address, self.secure_port),
             admin: self.admin_address()?,
@@ -290,117 +280,6 @@ impl Options {
         let access = config::kubeconfig::load(path, self.upstream_context.as_deref())
             .map_err(|error| LoadError::content(flag, error))?;
         Upstream::new(&access, upstream::Limits::default()).map_err(|error| LoadError::content(flag, error))
-    }
-
-    fn warn(&self, warnings: &mut Warnings, certificates: bool, authn: &Authn) {
-        if self.allow_cidr.is_empty() {
-            let where_from = if self.bind_address.is_unspecified() { " on every interface" } else { "" };
-            warnings.add(
-                "--allow-cidr",
-                format!("every address may connect{where_from}"),
-                "name the networks that may, such as `--allow-cidr 10.0.0.0/8`",
-            );
-        }
-        if self.anonymous_auth {
-            warnings.add(
-                "--anonymous-auth",
-                "requests without a credential are let in as `system:anonymous`",
-                "leave the flag out unless a client needs it",
-            );
-        } else if !certificates && authn.static_tokens.is_none() && authn.service_accounts.is_none() {
-            warnings.add(
-                "--client-ca-file",
-                "no credential of any kind is accepted, so every request is answered 401",
-                "give `--client-ca-file`, `--service-account-key-file` or `--token-auth-file`",
-            );
-        }
-        if authn.service_accounts.is_some() && !self.service_account_lookup {
-            warnings.add(
-                "--service-account-lookup",
-                "legacy tokens stay good after their secret or service account has been deleted",
-                "leave the flag at its default, `true`",
-            );
-        }
-        if authn.static_tokens.is_some() {
-            warnings.add(
-                "--token-auth-file",
-                "static tokens never run out",
-                "use client certificates or service-account tokens for people and programs that last",
-            );
-        }
-        if self.audit_log_path.is_none() {
-            warnings.add("--audit-log-path", "nothing that happens goes on record", "name a file, or `-`");
-        }
-        for (flag, limit) in [
-            ("--max-requests-inflight", self.max_requests_inflight),
-            ("--max-mutating-requests-inflight", self.max_mutating_requests_inflight),
-        ] {
-            if limit == 0 {
-                warnings.add(flag, "any number of requests may run at once", "leave the flag at its default");
-            }
-        }
-    }
-
-    fn layers(&self, authority: Option<&ClientCa>, authn: &Authn, rbac: Option<usize>) -> LayerStates {
-        let network = match self.allow_cidr.as_slice() {
-            [] => (State::Off, "no --allow-cidr: every address may connect".to_owned()),
-            networks => (State::On, format!("only {} may connect", networks.join(", "))),
-        };
-        let mut kinds: Vec<String> = Vec::new();
-        kinds.extend(authority.map(|ca| match ca.certificates().len() {
-            1 => "client certificates of one authority".to_owned(),
-            several => format!("client certificates of {several} authorities"),
-        }));
-        kinds.extend(
-            authn
-                .service_accounts
-                .as_ref()
-                .map(|accounts| format!("service-account tokens of {}", accounts.issuers.join(", "))),
-        );
-        kinds.extend(authn.static_tokens.as_ref().map(|_| "static tokens".to_owned()));
-        let anonymous =
-            if self.anonymous_auth { "anonymous requests let in" } else { "anonymous requests refused" };
-        kinds.push(anonymous.to_owned());
-        let authentication = match (authority, &authn.service_accounts, &authn.static_tokens) {
-            (None, None, None) if self.anonymous_auth => State::Off,
-            _ => State::On,
-        };
-        let authorization = match rbac {
-            Some(count) => format!("RBAC, {count} objects of --rbac-from"),
-            None => "RBAC, objects watched upstream".to_owned(),
-        };
-        let limit = |limit: u32| if limit == 0 { "any number of".to_owned() } else { limit.to_string() };
-        let admission = match (self.max_requests_inflight, self.max_mutating_requests_inflight) {
-            (0, 0) => (State::Off, "no limit on running requests".to_owned()),
-            (reading, writing) => (
-                State::On,
-                format!("{} reading and {} mutating requests at once", limit(reading), limit(writing)),
-            ),
-        };
-        let audit = match &self.audit_log_path {
-            None => (State::Off, "no --audit-log-path: nothing goes on record".to_owned()),
-            Some(path) => (
-                State::On,
-                format!("every request at Metadata to {}, {}", path.display(), self.audit_log_mode.as_str()),
-            ),
-        };
-        LayerStates {
-            network,
-            tls: (State::On, "TLS 1.2 and 1.3".to_owned()),
-            authentication: (authentication, kinds.join("; ")),
-            authorization: (State::On, authorization),
-            admission,
-            audit,
-        }
-    }
-}
-
-#[derive(Default)]
-struct Warnings(Vec<Warning>);
-
-impl Warnings {
-    fn add(&mut self, flag: &'static str, message: impl Into<String>, way_out: &str) {
-        self.0.push(Warning { flag, message: message.into(), way_out: way_out.to_owned() });
     }
 }
 
