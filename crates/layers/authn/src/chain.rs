@@ -64,20 +64,8 @@ impl Authn {
             Some(Attempt::Failed(failure)) => refused.failures.push(failure.clone()),
             Some(Attempt::NoOpinion) | None => {}
         }
-        let memory = credentials.memory;
         let token = bearer::authenticate(credentials.headers, &mut refused, |token| {
-            if let Some(user) = memory.recall(token, now).filter(|user| user.identity.is_valid_at(now)) {
-                return Step::Done(TokenAnswer::Accepted(user));
-            }
-            match self.judge_token(token, None, now, answers) {
-                Step::Done(TokenAnswer::Accepted(user)) => {
-                    let identity = user.identity.with_authenticated();
-                    let user = Arc::new(TokenUser { identity, ..TokenUser::clone(&user) });
-                    memory.keep(token, &user, answers.as_of().map_or(now, |then| then.min(now)));
-                    Step::Done(TokenAnswer::Accepted(user))
-                }
-                step => step,
-            }
+            self.recall_or_judge(token, credentials.memory, now, answers)
         });
         match token {
             Step::Ask(question) => return Step::Ask(question),
@@ -106,6 +94,28 @@ impl Authn {
             });
         }
         Step::Done(Err(refused))
+    }
+
+    /// Whose `token` is: as it was found a moment ago, or judged now and remembered.
+    fn recall_or_judge(
+        &self,
+        token: &str,
+        memory: &dyn TokenMemory,
+        now: Timestamp,
+        answers: &Answers,
+    ) -> Step<TokenAnswer> {
+        if let Some(user) = memory.recall(token, now).filter(|user| user.identity.is_valid_at(now)) {
+            return Step::Done(TokenAnswer::Accepted(user));
+        }
+        match self.judge_token(token, None, now, answers) {
+            Step::Done(TokenAnswer::Accepted(user)) => {
+                let identity = user.identity.with_authenticated();
+                let user = Arc::new(TokenUser { identity, ..TokenUser::clone(&user) });
+                memory.keep(token, &user, answers.as_of().map_or(now, |then| then.min(now)));
+                Step::Done(TokenAnswer::Accepted(user))
+            }
+            step => step,
+        }
     }
 
     /// Decides as a `TokenReview` asks: whose `token` is, for these audiences (`None`: those of this

@@ -3,7 +3,7 @@
 use std::{pin::pin, sync::Arc};
 
 use ::request::RequestInfo;
-use ::upstream::SendError;
+use ::upstream::{PooledBody, SendError};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header, uri::PathAndQuery,
 };
@@ -36,7 +36,7 @@ pub(crate) async fn forward(
     recorded: Recorded,
     secured: &Secured,
     request: Box<Request>,
-    mut exchange: Box<Exchange>,
+    exchange: Box<Exchange>,
 ) -> Result<Response<Body>, Box<Unanswered>> {
     let user = recorded.into_user();
     let manner = request.manner();
@@ -70,29 +70,36 @@ pub(crate) async fn forward(
             let refused = switched_unasked(worker);
             Err(Box::new(Unanswered { refused, manner, exchange }))
         }
-        Ok(response) => {
-            let (mut parts, body) = response.into_parts();
-            let code = parts.status.as_u16();
-            let stream = manner.long_running.then(|| {
-                worker.metrics.stream(if labels.info.verb() == "watch" {
-                    Stream::Watch
-                } else {
-                    Stream::Response
-                })
-            });
-            exchange.answered(code, labels.series(worker, &user, code), stream);
-            end_of_hop(&mut parts.headers);
-            exchange.mark(&mut parts.headers);
-            if manner.last_on_connection {
-                parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok(Response::from_parts(parts, Body::pooled(body, exchange, manner.long_running)))
-        }
+        Ok(response) => Ok(relay(worker, &user, &labels, response, &manner, exchange)),
         Err(error) => {
             let refused = failed(worker, &error);
             Err(Box::new(Unanswered { refused, manner, exchange }))
         }
     }
+}
+
+/// The upstream's answer as it goes to the client: its head at once, its body as it comes.
+fn relay(
+    worker: &Worker,
+    user: &User,
+    labels: &Labels,
+    response: Response<PooledBody<Incoming>>,
+    manner: &Manner,
+    mut exchange: Box<Exchange>,
+) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    let code = parts.status.as_u16();
+    let stream = manner.long_running.then(|| {
+        let kind = if labels.info.verb() == "watch" { Stream::Watch } else { Stream::Response };
+        worker.metrics.stream(kind)
+    });
+    exchange.answered(code, labels.series(worker, user, code), stream);
+    end_of_hop(&mut parts.headers);
+    exchange.mark(&mut parts.headers);
+    if manner.last_on_connection {
+        parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Response::from_parts(parts, Body::pooled(body, exchange, manner.long_running))
 }
 
 /// The request as it goes upstream, but for identity and credential, which the pool sets; and what
@@ -126,7 +133,7 @@ pub(super) fn outgoing(
 /// What decides where a request counts, once the rest of it has gone upstream.
 pub(super) struct Labels {
     method: Method,
-    pub(super) info: RequestInfo,
+    info: RequestInfo,
     target: PathAndQuery,
     content_type: Option<HeaderValue>,
 }

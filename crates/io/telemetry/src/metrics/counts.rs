@@ -127,6 +127,11 @@ impl Counts {
     }
 
     pub(super) fn expose(&mut self, page: &mut Exposition) {
+        self.expose_under_upstream_names(page);
+        self.expose_under_our_names(page);
+    }
+
+    fn expose_under_upstream_names(&self, page: &mut Exposition) {
         self.requests.expose(page);
         self.in_flight.expose(
             page,
@@ -155,7 +160,9 @@ impl Counts {
             "TLS handshakes with clients that failed.",
         )
         .sample(&[], self.handshake_errors);
+    }
 
+    fn expose_under_our_names(&mut self, page: &mut Exposition) {
         self.denials.sort_by_key(|(layer, reason, _)| (*layer, reason.as_str()));
         let mut family = page.family(
             "portcullis_denials_total",
