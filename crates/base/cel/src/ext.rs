@@ -98,7 +98,9 @@ impl Library {
 pub fn library() -> &'static Library {
     static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
         let mut library = Library::default();
+        crate::operators::declare(&mut library);
         crate::standard::declare(&mut library);
+        crate::optional::declare(&mut library);
         declare_all(&mut library);
         library
     });

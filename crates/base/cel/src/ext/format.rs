@@ -151,7 +151,6 @@ impl Clause {
 
     /// Whether an argument of this type may be right, as far as is known before running. Items of list
     /// and map literals in a `%s` are checked each.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the checker is about to ask"))]
     pub(crate) fn may_take(self, of: &Type) -> bool {
         match self {
             _ if *of == Type::Dyn => true,

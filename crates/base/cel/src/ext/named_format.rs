@@ -151,7 +151,6 @@ pub(super) fn declare(library: &mut Library) {
 }
 
 /// The length of the regular expression that `validate` on this value is charged as.
-#[cfg_attr(not(test), expect(dead_code, reason = "the rules of costs are about to ask"))]
 pub(crate) fn pattern_length(value: &Value<'_>) -> Option<u64> {
     value.as_opaque::<Format>().ok().map(|format| format.pattern_length)
 }

@@ -60,7 +60,6 @@ impl Regex {
     ///
     /// # Errors
     /// Go would refuse it, or its automaton would be larger than 32 MiB, or it nests more than 250 deep.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the checker is about to compile literals"))]
     pub(crate) fn new(pattern: &str) -> Result<Self, RegexError> {
         Self::within(pattern, MAX_CONFIGURED_BYTES)
     }

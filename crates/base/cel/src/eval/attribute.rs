@@ -1,0 +1,165 @@
+//! Variables and what is selected from them.
+
+use std::sync::Arc;
+
+use super::{Evaluated, Run};
+use crate::{
+    EvalError, Value,
+    plan::{Attribute, Key, Node, Qualifier, Root},
+};
+
+impl<'a> Run<'a> {
+    /// An attribute as a step of its own.
+    pub(super) fn attribute(&mut self, attribute: &'a Attribute) -> Evaluated<'a> {
+        let value = self.resolve(attribute);
+        let free = attribute.test || matches!(attribute.root, Root::Choice(_));
+        if !free && !value.as_ref().is_err_and(EvalError::is_final) {
+            self.charge(1)?;
+        }
+        value
+    }
+
+    /// An attribute without the cost of being a step.
+    fn resolve(&mut self, attribute: &'a Attribute) -> Evaluated<'a> {
+        let root = match &attribute.root {
+            Root::Input => self.input.clone(),
+            Root::Slot(slot) => match self.slots.get(*slot) {
+                Some(value) => value.clone()?,
+                None => Value::Null,
+            },
+            Root::Value(node) => self.eval(node)?,
+            Root::Choice(parts) => {
+                let [condition, then, other] = &**parts;
+                let branch = if self.eval(condition)?.as_bool()? { then } else { other };
+                match branch {
+                    Node::Attribute(attribute) => self.resolve(attribute)?,
+                    node => self.eval(node)?,
+                }
+            }
+        };
+        match attribute.qualifiers.as_slice() {
+            [] => Ok(root),
+            qualifiers => self.qualify(root, qualifiers, attribute.test),
+        }
+    }
+
+    fn qualify(&mut self, root: Value<'a>, qualifiers: &'a [Qualifier], test: bool) -> Evaluated<'a> {
+        let (mut value, mut optional) = match root {
+            Value::Optional(None) if test => return Ok(Value::Bool(false)),
+            Value::Optional(None) => return Ok(Value::Optional(None)),
+            Value::Optional(Some(value)) => (value.as_ref().clone(), true),
+            other => (other, false),
+        };
+        for (at, qualifier) in qualifiers.iter().enumerate() {
+            let testing = test && at + 1 == qualifiers.len();
+            optional |= qualifier.optional;
+            if testing {
+                self.charge(1)?;
+                return present(&value, &qualifier.key).map(|found| Value::Bool(found.is_some()));
+            }
+            let found = match &qualifier.key {
+                Key::Computed(node) => {
+                    let key = match node {
+                        Node::Attribute(attribute) => self.resolve(attribute)?,
+                        node => self.eval(node)?,
+                    };
+                    look_up(&value, &key, optional)
+                }
+                constant => present_or_error(&value, constant, optional),
+            };
+            match found {
+                Ok(Some(next)) => {
+                    self.charge(1)?;
+                    value = next;
+                }
+                Ok(None) if test => return Ok(Value::Bool(false)),
+                Ok(None) => return Ok(Value::Optional(None)),
+                Err(error) => {
+                    if !optional {
+                        self.charge(1)?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(if optional { Value::Optional(Some(Arc::new(value))) } else { value })
+    }
+}
+
+/// What `has` looks at.
+fn present<'a>(value: &Value<'a>, key: &Key) -> Result<Option<Value<'a>>, EvalError> {
+    present_or_error(value, key, true)
+}
+
+fn present_or_error<'a>(
+    value: &Value<'a>,
+    key: &Key,
+    optional: bool,
+) -> Result<Option<Value<'a>>, EvalError> {
+    match key {
+        Key::Name(name) => match value {
+            // The way of nearly every expression: a field of an input.
+            Value::Object(object) => found(object.field(name), optional, || EvalError::no_such_key(&**name)),
+            other => look_up(other, &Value::String(name.clone()), optional),
+        },
+        Key::Constant(key) => look_up(value, key, optional),
+        Key::Computed(_) => Err(EvalError::no_such_overload()),
+    }
+}
+
+/// `value[key]`: nothing only if `optional`, else an error says what is missing.
+///
+/// UPSTREAM: `refQualify` of cel-go (kube-apiserver 1.36).
+fn look_up<'a>(value: &Value<'a>, key: &Value<'_>, optional: bool) -> Result<Option<Value<'a>>, EvalError> {
+    let missing = || EvalError::no_such_key(shown(key));
+    match value {
+        Value::Map(map) => found(map.find(key), optional, missing),
+        Value::Object(object) => match key {
+            Value::String(name) => found(object.field(name), optional, missing),
+            _ if object.size().is_none() => Err(EvalError::no_such_overload()),
+            _ => found(None, optional, missing),
+        },
+        Value::List(list) => {
+            let index = index(key)?;
+            let item = usize::try_from(index).ok().and_then(|index| list.get(index));
+            found(item, optional, || EvalError::new(format!("index out of bounds: {index}")))
+        }
+        _ => found(None, optional, missing),
+    }
+}
+
+fn found<'a>(
+    value: Option<Value<'a>>,
+    optional: bool,
+    missing: impl FnOnce() -> EvalError,
+) -> Result<Option<Value<'a>>, EvalError> {
+    match value {
+        None if !optional => Err(missing()),
+        other => Ok(other),
+    }
+}
+
+/// The index a value stands for: any number that is whole.
+fn index(key: &Value<'_>) -> Result<i64, EvalError> {
+    let unsupported = || EvalError::new(format!("unsupported index value {} in list", shown(key)));
+    match key {
+        Value::Int(number) => Ok(*number),
+        Value::Uint(number) => i64::try_from(*number).map_err(|_| unsupported()),
+        Value::Double(number) if number.fract() == 0.0 && number.abs() < i64::MAX as f64 => {
+            Ok(*number as i64)
+        }
+        Value::Double(_) => Err(unsupported()),
+        other => Err(EvalError::new(format!("unsupported index type '{}' in list", other.type_name()))),
+    }
+}
+
+fn shown(key: &Value<'_>) -> String {
+    match key {
+        Value::String(text) => text.to_string(),
+        Value::Int(number) => number.to_string(),
+        Value::Uint(number) => number.to_string(),
+        Value::Double(number) => crate::go::format_double(*number),
+        Value::Bool(truth) => truth.to_string(),
+        other => other.type_name().to_owned(),
+    }
+}

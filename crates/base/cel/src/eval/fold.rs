@@ -1,0 +1,135 @@
+//! Loops.
+
+use super::{Evaluated, Run};
+use crate::{
+    EvalError, Value,
+    plan::{Fold, Node},
+    value::{List, Map},
+};
+
+/// What a loop walks over.
+enum Range<'a> {
+    List(List<'a>),
+    /// Keys and values.
+    Entries(std::vec::IntoIter<(Evaluated<'a>, Evaluated<'a>)>),
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn fold(&mut self, fold: &'a Fold) -> Evaluated<'a> {
+        let range = self.eval(&fold.range)?;
+        let mut range = range_of(range, fold.two)?;
+        let init = self.eval(&fold.init);
+        self.set(fold.slot, super::final_or(init)?);
+        let mut index = 0_i64;
+        loop {
+            let (first, second) = match &mut range {
+                Range::List(list) => match usize::try_from(index).ok().and_then(|at| list.walked(at)) {
+                    Some(item) if fold.two => (Ok(Value::Int(index)), Ok(item)),
+                    Some(item) => (Ok(item), Ok(Value::Null)),
+                    None => break,
+                },
+                Range::Entries(entries) => match entries.next() {
+                    Some(entry) => entry,
+                    None => break,
+                },
+            };
+            index += 1;
+            self.set(fold.slot + 1, first);
+            if fold.two {
+                self.set(fold.slot + 2, second);
+            }
+            if let Some(condition) = &fold.condition
+                && matches!(super::final_or(self.eval(condition))?, Ok(Value::Bool(false)))
+            {
+                break;
+            }
+            let step = self.eval(&fold.step);
+            self.set(fold.slot, super::final_or(step)?);
+        }
+        let result = self.eval(&fold.result);
+        // Nobody else holds the result now: what is added to it next is added in place.
+        self.set(fold.slot, Ok(Value::Null));
+        result
+    }
+
+    fn set(&mut self, slot: usize, value: Evaluated<'a>) {
+        if let Some(held) = self.slots.get_mut(slot) {
+            *held = value;
+        }
+    }
+
+    fn take(&mut self, slot: usize) -> Evaluated<'a> {
+        self.slots.get_mut(slot).map_or(Ok(Value::Null), |held| std::mem::replace(held, Ok(Value::Null)))
+    }
+
+    pub(super) fn append(&mut self, slot: usize, item: &'a Node, constant: bool) -> Evaluated<'a> {
+        // The accumulator, the list around the item, the sum.
+        self.charge(if constant { 2 } else { 12 })?;
+        let item = self.eval(item);
+        match (self.take(slot)?, item?) {
+            (Value::List(list), item) => Ok(Value::List(list.pushed(item)?)),
+            _ => Err(EvalError::no_such_overload()),
+        }
+    }
+
+    pub(super) fn insert(&mut self, slot: usize, key: &'a Node, value: &'a Node) -> Evaluated<'a> {
+        // The accumulator, the call.
+        self.charge(2)?;
+        let key = self.eval(key)?;
+        let value = self.eval(value)?;
+        match self.take(slot)? {
+            Value::Map(map) => inserted(map, key, value).map(Value::Map),
+            _ => Err(EvalError::no_such_overload()),
+        }
+    }
+
+    pub(super) fn insert_all(&mut self, slot: usize, entries: &'a Node) -> Evaluated<'a> {
+        self.charge(2)?;
+        let entries = self.eval(entries)?;
+        match (self.take(slot)?, entries) {
+            (Value::Map(mut map), Value::Map(entries)) => {
+                for (key, value) in entries.iter() {
+                    map = inserted(map, key, value)?;
+                }
+                Ok(Value::Map(map))
+            }
+            _ => Err(EvalError::no_such_overload()),
+        }
+    }
+}
+
+fn inserted<'a>(map: Map<'a>, key: Value<'a>, value: Value<'a>) -> Result<Map<'a>, EvalError> {
+    let shown = key.to_json();
+    map.inserted(key, value)
+        .ok_or_else(|| EvalError::new(format!("insert failed: key {shown} already exists")))
+}
+
+fn range_of(value: Value<'_>, two: bool) -> Result<Range<'_>, EvalError> {
+    match value {
+        Value::List(list) => Ok(Range::List(list)),
+        Value::Map(map) => Ok(Range::Entries(
+            map.iter().map(|(key, value)| (Ok(key), Ok(value))).collect::<Vec<_>>().into_iter(),
+        )),
+        Value::Object(object) if object.size().is_some() => {
+            let entry = |name| object.field(name).map(|value| (Ok(Value::str(name)), Ok(value)));
+            Ok(Range::Entries(object.names().filter_map(entry).collect::<Vec<_>>().into_iter()))
+        }
+        // UPSTREAM: walking over `claims` or `user` gives the values of the fields, each reached through its
+        // name as if that were written with escapes (kube-apiserver 1.36).
+        Value::Object(object) => {
+            let entry = |name| {
+                let value = object.field(name).ok_or_else(|| EvalError::no_such_key(name));
+                let again = match &value {
+                    Ok(Value::String(text)) => {
+                        object.field(text).ok_or_else(|| EvalError::no_such_key(&**text))
+                    }
+                    Ok(_) => Err(EvalError::no_such_overload()),
+                    Err(error) => Err(error.clone()),
+                };
+                (value, if two { again } else { Ok(Value::Null) })
+            };
+            Ok(Range::Entries(object.names().map(entry).collect::<Vec<_>>().into_iter()))
+        }
+        other => Err(EvalError::new(format!("got '{}', expected iterable type", other.type_name()))),
+    }
+}
