@@ -36,6 +36,9 @@ pub(crate) use terminal::Size;
 /// Where containers find the API server, beside its names: the address of the service `kubernetes`.
 const SERVICE_ADDRESS: &str = "10.96.0.1";
 
+/// The exit status of a program that was killed with its pod.
+const KILLED: i32 = 137;
+
 /// All containers that somebody has looked into.
 #[derive(Default)]
 pub(crate) struct Containers {
@@ -231,12 +234,19 @@ impl Container {
         }
     }
 
-    /// Runs a program for a client until it ends.
+    /// Runs a program for a client until it ends, or the pod does.
     pub(crate) async fn exec(self: &Arc<Self>, words: &[String], client: Client) -> Exit {
         let Some(program) = words.first() else { return Exit::NoSuchProgram(String::new()) };
         if !commands::is_program(program) {
             return Exit::NoSuchProgram(program.clone());
         }
+        tokio::select! {
+            exit = self.program(words, client) => exit,
+            () = self.gone() => Exit::Status(KILLED),
+        }
+    }
+
+    async fn program(self: &Arc<Self>, words: &[String], client: Client) -> Exit {
         let Client { input, output, errors, terminal } = client;
         let Some(size) = terminal else {
             let io = Io { input: input.map_or_else(Input::empty, Input::from), output, errors };

@@ -70,7 +70,6 @@ pub(crate) fn open(
         tokio::select! {
             () = talk(io, carrier, work, &container) => {}
             // Dropping the connection ends everything behind it.
-            () = container.gone() => {}
             _ = stopping.wait_for(|stop| *stop) => {}
         }
     });
@@ -94,10 +93,21 @@ where
         (Work::Attach(wants), Carrier::Spdy | Carrier::Tunnel) => {
             spdy_command::serve(io, wants, |client| container.attach(client)).await;
         }
-        (Work::PortForward(_), Carrier::Spdy) => port_forward::serve(io, container).await,
-        (Work::PortForward(_), Carrier::Tunnel) => channels::tunnel(io, container).await,
-        (Work::PortForward(ports), Carrier::Channels(codec)) => {
-            port_forward::serve_channels(io, codec, &ports, container).await;
+        (Work::PortForward(ports), carrier) => {
+            let forward = async {
+                match carrier {
+                    Carrier::Spdy => port_forward::serve(io, container).await,
+                    Carrier::Tunnel => channels::tunnel(io, container).await,
+                    Carrier::Channels(codec) => {
+                        port_forward::serve_channels(io, codec, &ports, container).await;
+                    }
+                }
+            };
+            // A program says how it ended when its pod goes; ports are just gone.
+            tokio::select! {
+                () = forward => {}
+                () = container.gone() => {}
+            }
         }
     }
 }

@@ -42,6 +42,8 @@ pub(super) struct Main {
     once: bool,
     size: watch::Sender<Size>,
     attached: AtomicBool,
+    /// How many times it has ended.
+    ends: watch::Sender<u64>,
 }
 
 impl Main {
@@ -57,6 +59,7 @@ impl Main {
             once: flag("stdinOnce"),
             size: watch::Sender::default(),
             attached: AtomicBool::new(false),
+            ends: watch::Sender::default(),
         }
     }
 
@@ -123,8 +126,15 @@ impl Container {
             }
             std::future::pending::<()>().await;
         };
+        let mut ends = main.ends.subscribe();
         let watching = async {
-            while self.log.more(position).await {
+            let mut goes_on = true;
+            while goes_on {
+                goes_on = tokio::select! {
+                    more = self.log.more(position) => more,
+                    // It may be started again, but not for this client.
+                    _ = ends.changed() => false,
+                };
                 let (pieces, next) = self.log.after(position);
                 position = next;
                 for piece in pieces {
@@ -153,7 +163,9 @@ impl Container {
             errors: Output::Log { container: Arc::clone(self), error: true },
             terminal: self.main.terminal.then(|| self.main.size.subscribe()),
         };
-        match self.exec(words, client).await {
+        let exit = self.exec(words, client).await;
+        self.main.ends.send_modify(|ends| *ends += 1);
+        match exit {
             Exit::Status(status) => status,
             Exit::NoSuchProgram(_) => 127,
         }
@@ -227,7 +239,7 @@ async fn serve(api: Arc<Api>, pod: Arc<Value>, name: String) {
         if !again {
             container.log().end();
         }
-        tell(&api, &pod, &name, |pod| {
+        tell(&api, &pod, |pod| {
             let state = match again {
                 true => json!({"waiting": {"reason": "CrashLoopBackOff"}}),
                 false => ended.clone(),
@@ -243,7 +255,7 @@ async fn serve(api: Arc<Api>, pod: Arc<Value>, name: String) {
             () = container.gone() => return,
         }
         let now = seconds(api.now());
-        tell(&api, &pod, &name, |pod| {
+        tell(&api, &pod, |pod| {
             let restarts = status_of(pod, &name).map_or(0, |status| number(status, "/restartCount"));
             let last = status_of(pod, &name).and_then(|status| status.get("lastState")).cloned();
             show(pod, &name, json!({"running": {"startedAt": now}}), last.unwrap_or_default(), true, &now);
@@ -255,7 +267,7 @@ async fn serve(api: Arc<Api>, pod: Arc<Value>, name: String) {
 }
 
 /// Changes the status of a pod, unless another has taken its name.
-fn tell(api: &Api, pod: &Value, _name: &str, change: impl FnOnce(&mut Value)) {
+fn tell(api: &Api, pod: &Value, change: impl FnOnce(&mut Value)) {
     let uid = object::uid(pod);
     revise(api, &key_of("pods", pod), |pod| {
         if object::uid(pod) == uid {
