@@ -46,6 +46,7 @@ impl Opaque for Format {
     }
 }
 
+const UUID: &str = "(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$";
 const DATE_TIME: &str = "^([0-9]{2}):([0-9]{2}):([0-9]{2})(.[0-9]+)?(z|([+-][0-9]{2}:[0-9]{2}))$";
 
 const FORMATS: [Format; 13] = [
@@ -86,7 +87,7 @@ const FORMATS: [Format; 13] = [
     Format {
         name: "uuid",
         shown: "uuid",
-        pattern_length: 77,
+        pattern_length: UUID.len() as u64,
         check: |text| unless(is_uuid(text), "does not match the UUID format"),
     },
     Format {
