@@ -2,10 +2,8 @@
 
 mod read;
 
-use jiff::Timestamp;
-
 pub(crate) use self::read::{
-    in_range, parse_bool, parse_double, parse_duration, parse_int, parse_timestamp, parse_uint,
+    parse_bool, parse_double, parse_duration, parse_int, parse_timestamp, parse_uint,
 };
 
 /// `strconv.FormatFloat(x, 'g', -1, 64)`.
@@ -35,11 +33,6 @@ pub(crate) fn format_duration(nanos: i64) -> String {
 /// Go's `Duration.Seconds`.
 pub(crate) fn seconds(nanos: i64) -> f64 {
     (nanos / 1_000_000_000) as f64 + (nanos % 1_000_000_000) as f64 / 1e9
-}
-
-/// RFC 3339 in UTC, with as many decimals as are needed.
-pub(crate) fn format_timestamp(at: Timestamp) -> String {
-    at.to_string()
 }
 
 /// Standard base64, padded.

@@ -22,6 +22,7 @@ mod parser;
 mod plan;
 mod program;
 mod standard;
+mod timestamp;
 mod value;
 
 pub use cel_type::Type;
@@ -32,4 +33,5 @@ pub use error::EvalError;
 pub use objects::{Object, ObjectType};
 pub use parser::Issue;
 pub use program::{CompileError, Evaluation, Expected, Program};
+pub use timestamp::Timestamp;
 pub use value::{Entries, List, Map, Opaque, Str, Value};

@@ -1,7 +1,7 @@
 //! The types of the operators, in cel-go's order. What they do is in `eval`.
 
 use crate::{
-    EvalError, Type, Value,
+    EvalError, Timestamp, Type, Value,
     ext::{Implementation, Library},
     limits::MAX_VALUE_BYTES,
     plan::{Operator, Test},
@@ -279,7 +279,7 @@ fn subtract<'a>(left: &Value<'a>, right: &Value<'a>) -> Result<Value<'a>, EvalEr
             a.checked_sub(*b).map(Value::Duration).ok_or_else(duration_overflow)
         }
         (Value::Timestamp(at), Value::Duration(by)) => moved(*at, -i128::from(*by)),
-        (Value::Timestamp(a), Value::Timestamp(b)) => i64::try_from(a.as_nanosecond() - b.as_nanosecond())
+        (Value::Timestamp(a), Value::Timestamp(b)) => i64::try_from(a.nanosecond() - b.nanosecond())
             .map(Value::Duration)
             .map_err(|_| duration_overflow()),
         _ => Err(EvalError::no_such_overload()),
@@ -290,10 +290,8 @@ fn duration_overflow() -> EvalError {
     EvalError::new("duration overflow")
 }
 
-fn moved<'a>(at: jiff::Timestamp, by: i128) -> Result<Value<'a>, EvalError> {
-    jiff::Timestamp::from_nanosecond(at.as_nanosecond() + by)
-        .ok()
-        .filter(|at| crate::go::in_range(*at))
+fn moved<'a>(at: Timestamp, by: i128) -> Result<Value<'a>, EvalError> {
+    Timestamp::from_nanosecond(at.nanosecond() + by)
         .map(Value::Timestamp)
         .ok_or_else(|| EvalError::new("timestamp overflow"))
 }

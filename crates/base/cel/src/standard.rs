@@ -1,9 +1,7 @@
 //! The standard functions of CEL that are not operators: conversions, sizes, tests of strings.
 
-use jiff::Timestamp;
-
 use crate::{
-    EvalError, Type, Value,
+    EvalError, Timestamp, Type, Value,
     ext::Library,
     go,
     value::{Str, count},
@@ -78,7 +76,7 @@ fn to_others(library: &mut Library) {
     });
     library.function("timestamp", "timestamp_to_timestamp", [Type::Timestamp], Type::Timestamp, first);
     library.function("timestamp", "int64_to_timestamp", [Type::Int], Type::Timestamp, |args| {
-        let at = Timestamp::from_second(argument(args, 0)?.as_int()?).ok().filter(|at| go::in_range(*at));
+        let at = Timestamp::from_second(argument(args, 0)?.as_int()?);
         at.map(Value::Timestamp).ok_or_else(|| EvalError::new("timestamp overflow"))
     });
     library.function("timestamp", "string_to_timestamp", [Type::String], Type::Timestamp, |args| {
@@ -163,7 +161,7 @@ fn to_int<'a>(args: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
         Value::Double(_) => return Err(overflow()),
         Value::String(text) => go::parse_int(text).ok_or_else(|| conversion("string", "int"))?,
         Value::Duration(nanos) => *nanos,
-        Value::Timestamp(at) => at.as_second() - i64::from(at.subsec_nanosecond() < 0),
+        Value::Timestamp(at) => at.second(),
         _ => return Err(EvalError::no_such_overload()),
     }))
 }
@@ -188,7 +186,7 @@ fn to_string<'a>(args: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
         Value::Uint(number) => Value::string(number.to_string()),
         Value::Double(number) => Value::string(go::format_double(*number)),
         Value::Duration(nanos) => Value::string(go::format_duration(*nanos)),
-        Value::Timestamp(at) => Value::string(go::format_timestamp(*at)),
+        Value::Timestamp(at) => Value::string(at.to_string()),
         Value::Bytes(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => Value::String(Str::Shared(text.into())),
             Err(_) => return Err(EvalError::new("invalid UTF-8 in bytes, cannot convert to string")),

@@ -8,13 +8,11 @@ mod show;
 
 use std::{any::Any, fmt, ops::Deref, sync::Arc};
 
-use jiff::Timestamp;
-
 pub use self::{
     list::List,
     map::{Entries, Map},
 };
-use crate::{EvalError, objects::Object};
+use crate::{EvalError, Timestamp, objects::Object};
 
 /// A value, borrowing from the program and from the input where it can.
 ///

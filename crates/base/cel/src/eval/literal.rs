@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Evaluated, Run};
 use crate::{
-    EvalError, Value, go,
+    EvalError, Timestamp, Value,
     plan::{Entry, FieldName, Item, Message, MessageField, Wrapped},
     value::{Entries, Map, Str},
 };
@@ -71,11 +71,11 @@ impl<'a> Run<'a> {
                 .and_then(|whole| whole.checked_add(i64::from(nanos)))
                 .map(Value::Duration)
                 .ok_or_else(|| EvalError::new("duration overflow")),
-            Message::Timestamp => jiff::Timestamp::new(seconds, nanos)
-                .ok()
-                .filter(|at| go::in_range(*at))
-                .map(Value::Timestamp)
-                .ok_or_else(|| EvalError::new("timestamp overflow")),
+            Message::Timestamp => {
+                Timestamp::from_nanosecond(i128::from(seconds) * 1_000_000_000 + i128::from(nanos))
+                    .map(Value::Timestamp)
+                    .ok_or_else(|| EvalError::new("timestamp overflow"))
+            }
             Message::Wrapper(kind) => wrapper(kind, wrapped),
         }
     }

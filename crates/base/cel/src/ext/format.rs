@@ -294,7 +294,7 @@ fn plain(value: &Value<'_>) -> Result<String, String> {
         Value::Bytes(bytes) => {
             std::str::from_utf8(bytes).map_err(|_| "could not convert argument to string")?.to_owned()
         }
-        Value::Timestamp(at) => go::format_timestamp(*at),
+        Value::Timestamp(at) => at.to_string(),
         Value::Duration(nanos) => go::format_duration(*nanos),
         Value::Type(name) => (*name).to_owned(),
         Value::List(list) => list_literal(list)?,

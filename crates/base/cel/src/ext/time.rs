@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use jiff::{Timestamp, tz::TimeZoneDatabase};
+use jiff::tz::TimeZoneDatabase;
 
 use super::{Implementation, Library, argument};
-use crate::{EvalError, Type, Value};
+use crate::{EvalError, Timestamp, Type, Value};
 
 const DAY: i64 = 86_400;
 
@@ -90,12 +90,11 @@ struct Moment {
 
 impl Moment {
     fn new(at: Timestamp, offset: i64) -> Self {
-        let nanosecond = i64::from(at.subsec_nanosecond());
-        let second = at.as_second() - i64::from(nanosecond < 0) + offset;
+        let second = at.second() + offset;
         Self {
             days: second.div_euclid(DAY),
             second: second.rem_euclid(DAY),
-            nanosecond: nanosecond.rem_euclid(1_000_000_000),
+            nanosecond: i64::from(at.subsecond()),
         }
     }
 
@@ -148,6 +147,8 @@ fn named(zone: &str, at: Timestamp) -> Result<i64, EvalError> {
     }
     let found = ZONES.get(zone).ok().filter(|found| found.iana_name() == Some(zone));
     let found = found.ok_or_else(|| EvalError::new(format!("unknown time zone {zone}")))?;
+    // The last day of the year 9999 has the offset of the one before: no zone changes then.
+    let at = jiff::Timestamp::from_second(at.second()).unwrap_or(jiff::Timestamp::MAX);
     Ok(i64::from(found.to_offset(at).seconds()))
 }
 

@@ -21,7 +21,7 @@ impl Value<'_> {
             Self::Double(number) => json!(go::format_double(*number)),
             Self::String(text) => json!(**text),
             Self::Bytes(bytes) => json!(go::base64(bytes)),
-            Self::Timestamp(at) => json!(go::format_timestamp(*at)),
+            Self::Timestamp(at) => json!(at.to_string()),
             Self::Duration(nanos) => json!(go::format_duration(*nanos)),
             Self::List(list) => list.iter().map(|item| item.to_json()).collect(),
             Self::Map(map) => {
