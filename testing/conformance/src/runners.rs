@@ -2,6 +2,7 @@
 
 mod anonymous;
 mod bearer_header;
+mod cel;
 mod rbac;
 mod rbac_aggregation;
 mod rbac_escalation;
@@ -16,6 +17,7 @@ use crate::Run;
 pub const ALL: &[(&str, Run)] = &[
     ("anonymous.jsonl", anonymous::run),
     ("bearer_header.jsonl", bearer_header::run),
+    ("cel.jsonl", cel::run),
     ("rbac.jsonl", rbac::run),
     ("rbac_aggregation.jsonl", rbac_aggregation::run),
     ("rbac_escalation.jsonl", rbac_escalation::run),

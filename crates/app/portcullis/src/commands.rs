@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod cel;
 mod lab;
 pub(crate) mod serve;
 mod status;
@@ -25,6 +26,8 @@ pub(crate) enum Command {
     Serve(Box<serve::Serve>),
     Lab(lab::Lab),
     Status(status::Status),
+    /// Check or run a CEL expression of authentication or authorization configuration.
+    Cel(cel::Cel),
 }
 
 impl Command {
@@ -34,6 +37,7 @@ impl Command {
             Self::Serve(serve) => serve.run(),
             Self::Lab(lab) => lab.run(),
             Self::Status(status) => status.run(),
+            Self::Cel(cel) => cel.run(),
         }
     }
 }
