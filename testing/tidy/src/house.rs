@@ -36,6 +36,8 @@ pub struct Manifest {
 pub struct Dependency {
     /// Of the package depended on.
     pub name: String,
+    /// What sources call it.
+    pub import: String,
     /// Where the manifest says so.
     pub line: usize,
     /// Only for tests, examples and benches.
@@ -130,6 +132,7 @@ fn collect(table: &Table, text: &str, into: &mut Vec<Dependency>) {
             let renamed = value.get("package").and_then(|p| p.as_str());
             into.push(Dependency {
                 name: renamed.unwrap_or(key).to_owned(),
+                import: key.replace('-', "_"),
                 line: line_of(text, section, key),
                 dev,
             });

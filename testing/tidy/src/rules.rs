@@ -5,13 +5,14 @@ mod direction;
 mod purity;
 mod shape;
 mod subjects;
+mod unused;
 
 use crate::{House, Violation};
 
 /// Holds the house to every rule; the violations are sorted by file and line.
 pub fn check(house: &House) -> Vec<Violation> {
-    let rules: [fn(&House) -> Vec<Violation>; 4] =
-        [direction::check, purity::check, subjects::check, shape::check];
+    let rules: [fn(&House) -> Vec<Violation>; 5] =
+        [direction::check, purity::check, subjects::check, shape::check, unused::check];
     let mut violations: Vec<Violation> = rules.iter().flat_map(|rule| rule(house)).collect();
     violations.sort();
     violations.dedup();
