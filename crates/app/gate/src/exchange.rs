@@ -215,10 +215,11 @@ impl Exchange {
     fn append(&self, stage: Stage, now: Timestamp) {
         let (Some(record), Some(audit)) = (&self.record, &self.worker.gate.audit) else { return };
         let outcome = match &self.ending {
+            Ending::OnRecord => return,
+            _ if stage == Stage::Panic => Outcome::Panicked,
             Ending::Early => Outcome::ClosedEarly,
             Ending::Code(code) => Outcome::Code(*code),
             Ending::Status(status) => Outcome::Status(status),
-            Ending::OnRecord => return,
         };
         event(record, stage, Some(outcome), now, |line| audit.sink.append(line));
     }
@@ -252,12 +253,83 @@ impl Drop for Exchange {
         if let Some(seat) = self.seat.take() {
             self.worker.seats.leave(seat);
         }
-        self.append(Stage::ResponseComplete, Timestamp::now());
+        // UPSTREAM: a panic has an event of its own, in place of the last one (kube-apiserver 1.36)
+        let stage = if std::thread::panicking() { Stage::Panic } else { Stage::ResponseComplete };
+        self.append(stage, Timestamp::now());
         if let Some(series) = self.series.take() {
             self.worker.metrics.finished(series, self.started.elapsed());
         }
         if let Some(line) = &self.line {
             line.request_done();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use audit::Received;
+    use request::RequestInfo;
+    use testkit::{Authority, Folder, Upstream};
+    use types::User;
+
+    use super::*;
+    use crate::{Options, running::assemble};
+
+    #[test]
+    fn a_panic_is_on_record_as_one() {
+        let (server, folder, upstream) =
+            (Authority::new("server").server(), Folder::new(), Upstream::that_says_yes());
+        folder.write(
+            "rbac/none.yaml",
+            "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: a}}",
+        );
+        let log = folder.path().join("audit.log");
+        let options = Options {
+            tls_cert_file: Some(folder.write("server.crt", &server.certificate_pem)),
+            tls_private_key_file: Some(folder.write("server.key", &server.key_pem)),
+            rbac_from: Some(folder.path().join("rbac")),
+            audit_log_path: Some(log.clone()),
+            upstream_kubeconfig: Some(folder.write("upstream.yaml", upstream.kubeconfig())),
+            ..Options::default()
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let gate = Arc::new(assemble(options.load().unwrap(), &runtime).unwrap());
+        let worker = Arc::new(Worker::new(Arc::clone(&gate)).0);
+
+        let user = User::new("dev", ["system:authenticated"]);
+        let info = RequestInfo::parse("GET", "/version").unwrap();
+        let attributes = info.attributes(&user);
+        let audit = gate.audit.as_ref().unwrap();
+        let received = Received {
+            audit_id: "id",
+            request_uri: b"/version",
+            attributes: &attributes,
+            source_ips: &[],
+            user_agent: b"",
+            at: Timestamp::UNIX_EPOCH,
+        };
+        let begin = || {
+            let id = HeaderValue::from_static("id");
+            let mut exchange = Exchange::new(&worker, None, Timestamp::UNIX_EPOCH, id);
+            exchange.begin(Record::new(audit.policy.evaluate(&attributes), &received).unwrap());
+            exchange
+        };
+        drop(begin());
+        let handled = || {
+            let _exchange = begin();
+            panic!("as this test wants it")
+        };
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(handled)).is_err());
+        assert_eq!(audit.sink.close(Duration::from_secs(10)).waiting, 0);
+
+        let log = std::fs::read_to_string(log).unwrap();
+        let events: Vec<serde_json::Value> =
+            log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let found: Vec<_> = events
+            .iter()
+            .map(|event| (event["stage"].as_str().unwrap(), event["responseStatus"]["code"].as_u64()))
+            .collect();
+        let received = ("RequestReceived", None);
+        assert_eq!(found, [received, ("ResponseComplete", Some(200)), received, ("Panic", Some(500))]);
     }
 }

@@ -205,7 +205,7 @@ pub fn start(settings: Settings) -> Result<Running, StartError> {
 }
 
 /// Puts the layers together. The control runtime carries their watches and questions.
-fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, StartError> {
+pub(crate) fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, StartError> {
     let upstream = Arc::new(settings.upstream);
     let identity_headers = IdentityHeaders::default();
     let (rbac, source) = match settings.rbac {

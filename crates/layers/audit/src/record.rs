@@ -74,7 +74,8 @@ pub enum Outcome<'a> {
     // UPSTREAM: a 401 under an unacceptable `Accept` is recorded with `Authentication failed,
     // attempted: bearer` instead of its status (kube-apiserver 1.36)
     Message(u16, &'a str),
-    /// Our code panicked; the client got a 500.
+    /// Our code panicked; the connection broke off.
+    // UPSTREAM: recorded as a 500, with the panic in the message (kube-apiserver 1.36)
     Panicked,
     /// The client was gone before there was a response.
     ClosedEarly,
