@@ -106,8 +106,6 @@ pub enum Reason {
     NotAllowed,
     /// Authorization could not be decided.
     CannotDecide,
-    /// The gate is shutting down.
-    ShuttingDown,
     /// The upstream could not be reached or broke off.
     UpstreamFailed,
 }
@@ -130,7 +128,6 @@ impl Reason {
             Self::Denied => "denied",
             Self::NotAllowed => "not_allowed",
             Self::CannotDecide => "cannot_decide",
-            Self::ShuttingDown => "shutting_down",
             Self::UpstreamFailed => "upstream_failed",
         }
     }

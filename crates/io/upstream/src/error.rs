@@ -76,25 +76,6 @@ pub enum SendError {
     Broken(hyper::Error),
 }
 
-impl SendError {
-    /// The metric label of this failure, of a closed set.
-    pub fn label(&self) -> &'static str {
-        match self {
-            Self::Connect { .. } => "connect",
-            Self::Handshake { .. } => "handshake",
-            Self::ConnectTimeout { .. } => "connect_timeout",
-            Self::HungUp { .. } => "hung_up",
-            Self::NoAnswer { .. } => "no_answer",
-            Self::Broken(_) => "broken",
-        }
-    }
-
-    /// Whether it is certain that the server saw nothing of the request.
-    pub fn nothing_sent(&self) -> bool {
-        !matches!(self, Self::NoAnswer { .. } | Self::Broken(_))
-    }
-}
-
 /// Why a token file could not be read again; the last good token stays in use.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TokenFileError {

@@ -20,27 +20,27 @@ pub struct World {
     roles: Shards<Key, Arc<[PolicyRule]>>,
     bindings: Shards<Key, Arc<Binding>>,
     /// Every binding under each of its holders.
-    held: Shards<Seat, Arc<Vec<Held>>>,
+    held: Shards<ScopedHolder, Arc<Vec<Held>>>,
 }
 
 /// Somebody in a namespace (or, where it is empty, in the whole cluster).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Seat {
+struct ScopedHolder {
     scope: Box<str>,
     holder: Holder,
     name: Box<str>,
 }
 
 #[derive(Clone, Copy, Hash)]
-struct SeatRef<'a> {
+struct ScopedHolderRef<'a> {
     scope: &'a str,
     holder: Holder,
     name: &'a str,
 }
 
-impl Equivalent<Seat> for SeatRef<'_> {
-    fn equivalent(&self, seat: &Seat) -> bool {
-        (self.scope, self.holder, self.name) == (&*seat.scope, seat.holder, &*seat.name)
+impl Equivalent<ScopedHolder> for ScopedHolderRef<'_> {
+    fn equivalent(&self, holder_key: &ScopedHolder) -> bool {
+        (self.scope, self.holder, self.name) == (&*holder_key.scope, holder_key.holder, &*holder_key.name)
     }
 }
 
@@ -125,8 +125,11 @@ impl World {
     pub(super) fn held_by(&self, user: &User, scope: &str) -> Vec<Held> {
         let mut found: BTreeMap<&str, &Held> = BTreeMap::new();
         for (holder, name) in holders_of(user) {
-            for held in
-                self.held.get(&SeatRef { scope, holder, name }).into_iter().flat_map(|list| list.iter())
+            for held in self
+                .held
+                .get(&ScopedHolderRef { scope, holder, name })
+                .into_iter()
+                .flat_map(|list| list.iter())
             {
                 let first = found.entry(&held.binding.key.name).or_insert(held);
                 if held.subject < first.subject {
@@ -174,37 +177,37 @@ impl World {
     }
 
     fn list(&mut self, binding: &Arc<Binding>) {
-        for (seat, subject) in seats(binding) {
-            if let Some(leaf) = self.held.leaf_mut(&seat) {
-                let list = leaf.entry(seat).or_default();
+        for (holder_key, subject) in scoped_holders(binding) {
+            if let Some(leaf) = self.held.leaf_mut(&holder_key) {
+                let list = leaf.entry(holder_key).or_default();
                 Arc::make_mut(list).push(Held { binding: Arc::clone(binding), subject });
             }
         }
     }
 
     fn unlist(&mut self, binding: &Arc<Binding>) {
-        for (seat, _) in seats(binding) {
-            let Some(leaf) = self.held.leaf_mut(&seat) else { continue };
-            let Some(list) = leaf.get_mut(&seat).map(Arc::make_mut) else { continue };
+        for (holder_key, _) in scoped_holders(binding) {
+            let Some(leaf) = self.held.leaf_mut(&holder_key) else { continue };
+            let Some(list) = leaf.get_mut(&holder_key).map(Arc::make_mut) else { continue };
             list.retain(|held| !Arc::ptr_eq(&held.binding, binding));
             if list.is_empty() {
-                leaf.remove(&seat);
+                leaf.remove(&holder_key);
             }
         }
     }
 }
 
 /// Everybody whom a binding grants to, each once, with the first subject that means them.
-fn seats(binding: &Binding) -> Vec<(Seat, usize)> {
+fn scoped_holders(binding: &Binding) -> Vec<(ScopedHolder, usize)> {
     let Some(scope) = binding.scope() else { return Vec::new() };
-    let mut seats: Vec<(Seat, usize)> = Vec::with_capacity(binding.subjects.len());
+    let mut scoped_holders: Vec<(ScopedHolder, usize)> = Vec::with_capacity(binding.subjects.len());
     let mut seen = hashbrown::HashSet::with_capacity(binding.subjects.len());
     for (subject, meant) in binding.holders().enumerate() {
         let Some((holder, name)) = meant else { continue };
-        let seat = Seat { scope: scope.into(), holder, name: name.into() };
-        if seen.insert(seat.clone()) {
-            seats.push((seat, subject));
+        let holder_key = ScopedHolder { scope: scope.into(), holder, name: name.into() };
+        if seen.insert(holder_key.clone()) {
+            scoped_holders.push((holder_key, subject));
         }
     }
-    seats
+    scoped_holders
 }
