@@ -79,7 +79,7 @@ impl http_body::Body for Body {
             self.content = Content::Nothing;
             self.end = None;
         }
-        match &mut self.content {
+        let frame = match &mut self.content {
             Content::Nothing => Poll::Ready(None),
             Content::Own(text) => {
                 let text = std::mem::take(text);
@@ -88,7 +88,11 @@ impl http_body::Body for Body {
             }
             Content::Pooled(body) => Pin::new(body).poll_frame(cx),
             Content::Direct(body) => Pin::new(body).poll_frame(cx),
+        };
+        if let (Poll::Ready(Some(Err(error))), Some(exchange)) = (&frame, &self.exchange) {
+            exchange.cut(error);
         }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

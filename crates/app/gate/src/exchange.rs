@@ -12,7 +12,7 @@ use audit::{Outcome, Record, Stage};
 use authn::{Identity, Remarks};
 use http::{HeaderMap, HeaderValue, header};
 use sinks::log::{Commit, NotRecorded};
-use telemetry::{OpenStream, Series};
+use telemetry::{OpenStream, Series, UpstreamFailure};
 use types::{Decision, Status, Timestamp, Verdict};
 
 use crate::{
@@ -194,6 +194,12 @@ impl Exchange {
         if self.stream.is_some() {
             self.append(Stage::ResponseStarted, Timestamp::now());
         }
+    }
+
+    /// The upstream broke off within its answer.
+    pub(crate) fn cut(&self, error: &hyper::Error) {
+        self.worker.metrics.upstream_failed(UpstreamFailure::Cut);
+        tracing::warn!(%error, audit_id = ?self.audit_id, "the API server broke an answer off");
     }
 
     /// The gate itself answers.

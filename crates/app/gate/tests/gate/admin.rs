@@ -6,7 +6,7 @@ use std::{
 };
 
 use gate::{LoadError, Options};
-use testkit::{Folder, Upstream};
+use testkit::{Folder, Reply, Upstream};
 
 use crate::world::{World, request};
 
@@ -36,6 +36,15 @@ fn the_six_layers_are_on_one_page() {
     let states: Vec<_> = layers.iter().map(|layer| layer["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["off", "on", "on", "on", "on", "on"]);
     assert!(layers.iter().all(|layer| !layer["why"].as_str().unwrap().is_empty()));
+}
+
+#[test]
+fn an_answer_that_the_upstream_breaks_off_is_counted() {
+    let world =
+        World::answering(|_| Reply::Last(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc".to_vec()));
+    assert!(world.dev().roundtrip(request("GET /version", &[])).is_err(), "the answer came whole");
+    let (_, metrics) = admin(&world, "GET /metrics HTTP/1.1");
+    assert!(metrics.contains("portcullis_upstream_failures_total{kind=\"cut\"} 1\n"), "{metrics}");
 }
 
 #[test]
