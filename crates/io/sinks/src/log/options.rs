@@ -62,7 +62,7 @@ impl std::fmt::Display for Target {
     }
 }
 
-/// How to open a [`LogSink`].
+/// How to open a [`LogSink`](super::LogSink).
 #[derive(Clone, Debug)]
 pub struct LogOptions {
     /// Where lines go.
