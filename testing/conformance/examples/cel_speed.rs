@@ -1,4 +1,4 @@
-//! How long typical expressions take to compile and to run: `cargo run --release -p cel --example speed`.
+//! How long typical expressions take to compile and to run: `cargo run --release -p conformance --example cel_speed`.
 
 use std::{hint::black_box, io::Write, time::Instant};
 
