@@ -90,7 +90,7 @@ async fn decide(
     let standing = standing::check(worker, begun, request).noted(exchange)?;
     let acting = impersonation::decide(worker, standing, request).noted(exchange)?;
     let seated = flow::take_seat(worker, acting, request, exchange).noted(exchange)?;
-    let permitted = authz::decide(worker, seated, request, exchange).noted(exchange)?;
+    let permitted = authz::decide(worker, seated, request, exchange).await.noted(exchange)?;
     let admitted = admission::admit(permitted).noted(exchange)?;
     audit::recorded(admitted, exchange).await.noted(exchange)
 }

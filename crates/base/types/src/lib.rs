@@ -19,7 +19,10 @@ mod verdict;
 pub use attributes::Attributes;
 pub use jiff::Timestamp;
 pub use media::MediaType;
-pub use question::{Answer, Answers, ObjectFacts, ObjectKind, ObjectRef, Question, Step};
+pub use question::{
+    AccessFailure, AccessReview, AccessStatus, Answer, Answers, FailureClass, ObjectFacts, ObjectKind,
+    ObjectRef, Question, Step,
+};
 pub use quote::{quote, quote_list};
 pub use request_kind::RequestKind;
 pub use secret::Secret;

@@ -4,6 +4,8 @@
 //! question it is stuck on; an answer that could not be had is [`Answer::Failed`], which no layer
 //! may read as a yes.
 
+use std::sync::Arc;
+
 use crate::{Secret, Timestamp};
 
 /// The outcome of one run of a decision.
@@ -21,6 +23,52 @@ pub enum Question {
     /// Does this object exist, and under which UID? Asked for what a service-account token is
     /// bound to.
     Object(ObjectRef),
+    /// What does this authorization webhook say?
+    Access(AccessReview),
+}
+
+/// A SubjectAccessReview for an authorization webhook. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AccessReview {
+    /// Which webhook: its name in the configuration.
+    pub webhook: Arc<str>,
+    /// The object to send, as JSON. Equal texts are equal questions, and have equal answers.
+    pub review: Arc<str>,
+    /// Whether the answer may be remembered, for as long as the webhook's configuration says.
+    pub cacheable: bool,
+}
+
+/// `status` of an answered SubjectAccessReview.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessStatus {
+    /// Yes.
+    pub allowed: bool,
+    /// No, whatever others say. Beside `allowed` it is a contradiction.
+    pub denied: bool,
+    /// Why; often empty.
+    pub reason: Arc<str>,
+    /// What kept the webhook from deciding; a remark, and no failure.
+    pub evaluation_error: Arc<str>,
+}
+
+/// Why there is no answer to a review.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessFailure {
+    /// What kind of failure it is.
+    pub class: FailureClass,
+    /// For the log and the audit event.
+    pub message: Arc<str>,
+}
+
+/// The kinds of failure of a webhook, for metrics and `explain`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailureClass {
+    /// It did not answer in time.
+    Timeout,
+    /// It could not be reached, or broke off.
+    Connection,
+    /// It answered something that is no review.
+    Response,
 }
 
 /// An object named by a token.
@@ -69,6 +117,8 @@ pub enum Answer {
     Object(ObjectFacts),
     /// The object is not there; this is known, not guessed.
     NotFound,
+    /// The webhook's verdict, or why there is none.
+    Access(Result<AccessStatus, AccessFailure>),
     /// It could not be found out, for this reason.
     Failed(String),
 }

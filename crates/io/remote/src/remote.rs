@@ -9,7 +9,7 @@ use tokio::{
     sync::{Semaphore, watch},
     time::timeout,
 };
-use types::{Answer, ObjectRef, Question, Timestamp};
+use types::{AccessFailure, Answer, FailureClass, ObjectRef, Question, Timestamp};
 
 use crate::objects::ObjectSource;
 
@@ -77,7 +77,16 @@ impl Remote {
         now: Timestamp,
         max_age: Duration,
     ) -> (Answer, Timestamp) {
-        let Question::Object(object) = question;
+        match question {
+            Question::Object(object) => self.ask_object(object, now, max_age).await,
+            Question::Access(review) => {
+                let message = format!("no webhook is named `{}`", review.webhook).into();
+                (Answer::Access(Err(AccessFailure { class: FailureClass::Response, message })), now)
+            }
+        }
+    }
+
+    async fn ask_object(&self, object: &ObjectRef, now: Timestamp, max_age: Duration) -> (Answer, Timestamp) {
         if let Some(Known { answer, as_of }) = self.0.kept.get(object)
             && is_young(as_of, now, max_age)
         {

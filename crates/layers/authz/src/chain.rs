@@ -29,13 +29,14 @@ impl Mode {
         }
     }
 
-    fn decide(&self, at: &Attributes<'_>) -> Opinion {
-        match self {
+    /// What this authorizer says; [`Authz::decide`] asks one after another.
+    fn decide(&self, at: &Attributes<'_>, _answers: &Answers) -> Step<Opinion> {
+        Step::Done(match self {
             Self::Rbac(rbac) => rbac.decide(at),
             Self::AlwaysAllow => Opinion::allow(""),
             // UPSTREAM: AlwaysDeny has no opinion, so that a later authorizer may still allow (kube-apiserver 1.36)
             Self::AlwaysDeny => Opinion::no_opinion("Everything is forbidden."),
-        }
+        })
     }
 }
 
@@ -61,20 +62,25 @@ impl Authz {
     /// May they do this? The first Allow or Deny is the answer; when nobody has one, the reasons of
     /// all stand in it line by line, and their errors together.
     ///
-    /// `now` and `answers` are for authorizers that ask outside; RBAC never does.
+    /// `answers` are for webhooks, which ask outside; the other authorizers never do.
     pub fn decide(
         &self,
         at: &Attributes<'_>,
         _now: Timestamp,
-        _answers: &Answers,
+        answers: &Answers,
         trace: &mut impl Trace,
     ) -> Step<Opinion> {
         let shut_out = self.deny.denies(at.user).map(|why| ("DenyList", Opinion::deny(why)));
         let superuser = || at.user.in_group(group::MASTERS).then(|| ("system:masters", Opinion::allow("")));
         // UPSTREAM: members of system:masters are allowed ahead of every mode, without a reason (kube-apiserver 1.36)
         let ahead = shut_out.or_else(superuser);
-        let opinions = ahead.into_iter().chain(self.modes.iter().map(|mode| (mode.name(), mode.decide(at))));
-        Step::Done(first_decided(opinions.inspect(|(name, opinion)| note(trace, name, opinion))))
+        let ahead = ahead.into_iter().map(|(name, opinion)| (name, Step::Done(opinion)));
+        let modes = self.modes.iter().map(|mode| (mode.name(), mode.decide(at, answers)));
+        first_decided(ahead.chain(modes).inspect(|(name, step)| {
+            if let Step::Done(opinion) = step {
+                note(trace, name, opinion);
+            }
+        }))
     }
 
     /// Everything `user` may do in `namespace`, as `SelfSubjectRulesReview` lists it.
@@ -84,11 +90,16 @@ impl Authz {
     }
 }
 
-fn first_decided<'a>(opinions: impl Iterator<Item = (&'a str, Opinion)>) -> Opinion {
+/// The first Allow or Deny; a question that stands before it has to be answered first.
+fn first_decided<'a>(opinions: impl Iterator<Item = (&'a str, Step<Opinion>)>) -> Step<Opinion> {
     let (mut reasons, mut errors) = (Vec::new(), Vec::new());
-    for (_, opinion) in opinions {
+    for (_, step) in opinions {
+        let opinion = match step {
+            Step::Done(opinion) => opinion,
+            Step::Ask(question) => return Step::Ask(question),
+        };
         if opinion.decision != Decision::NoOpinion {
-            return opinion;
+            return Step::Done(opinion);
         }
         if !opinion.reason.is_empty() {
             reasons.push(opinion.reason);
@@ -101,7 +112,7 @@ fn first_decided<'a>(opinions: impl Iterator<Item = (&'a str, Opinion)>) -> Opin
         [one] => Arc::clone(one),
         several => several.join("\n").into(),
     };
-    Opinion { decision: Decision::NoOpinion, reason, error }
+    Step::Done(Opinion { decision: Decision::NoOpinion, reason, error })
 }
 
 fn note(trace: &mut impl Trace, name: &str, opinion: &Opinion) {
@@ -131,13 +142,14 @@ fn note(trace: &mut impl Trace, name: &str, opinion: &Opinion) {
 
 #[cfg(test)]
 mod tests {
-    use types::selector::Selectors;
+    use types::{AccessReview, Question, selector::Selectors};
 
     use super::*;
     use crate::Outcome;
 
     fn check(opinions: Vec<Opinion>, decision: Decision, reason: &str, outcome: Outcome<'_>) {
-        let found = first_decided(opinions.into_iter().map(|opinion| ("x", opinion)));
+        let opinions = opinions.into_iter().map(|opinion| ("x", Step::Done(opinion)));
+        let Step::Done(found) = first_decided(opinions) else { panic!("nothing to ask") };
         assert_eq!((found.decision, &*found.reason, found.outcome()), (decision, reason, outcome));
     }
 
@@ -162,6 +174,21 @@ mod tests {
         let error = Error("e".to_owned());
         check(vec![failed(deny("a"), "e"), allow("b")], Decision::Deny, "a", Outcome::Failed(&error));
         check(vec![failed(allow("a"), "e")], Decision::Allow, "a", Outcome::Allowed);
+    }
+
+    #[test]
+    fn a_question_stops_the_chain_unless_somebody_ahead_decided() {
+        let question = || {
+            Step::Ask(Question::Access(AccessReview {
+                webhook: "w".into(),
+                review: "{}".into(),
+                cacheable: true,
+            }))
+        };
+        let run = |steps: Vec<Step<Opinion>>| first_decided(steps.into_iter().map(|step| ("x", step)));
+        let (allow, none) = (|| Step::Done(Opinion::allow("")), || Step::Done(Opinion::no_opinion("")));
+        assert_eq!(run(vec![none(), question(), allow()]), question());
+        assert_eq!(run(vec![allow(), question()]), allow());
     }
 
     #[test]

@@ -97,7 +97,10 @@ fn decide(given: Given) -> Result<Expect, String> {
 
 impl Objects {
     /// As an API server with these objects answers.
-    fn answer(&self, Question::Object(asked): &Question) -> Answer {
+    fn answer(&self, question: &Question) -> Answer {
+        let Question::Object(asked) = question else {
+            return Answer::Failed("no token depends on it".to_owned());
+        };
         let ObjectRef { kind, namespace, name } = asked;
         let objects = match kind {
             ObjectKind::ServiceAccount => &self.service_accounts,

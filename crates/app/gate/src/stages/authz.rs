@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use ::authz::{Opinion, Outcome, forbidden};
-use types::{Answers, Layer, NoTrace, Reason, Step, User};
+use types::{Answers, Attributes, Layer, NoTrace, Reason, Step, Timestamp, User};
 
 use super::{StageResult, flow::Seated, pass_because, refuse, request::Request};
-use crate::{answer::Answer, exchange::Exchange, worker::Worker};
+use crate::{
+    answer::Answer,
+    exchange::Exchange,
+    worker::{Gate, Worker},
+};
 
 /// An authorizer allowed it.
 pub(crate) struct Permitted {
@@ -20,8 +24,21 @@ impl Permitted {
     }
 }
 
+/// What the authorizers say to one access question, for this stage and for every other that has to
+/// know. Webhooks are asked where there are any; a chain that cannot come to an end is an error.
+pub(crate) async fn authorize(gate: &Gate, at: &Attributes<'_>, now: Timestamp) -> Opinion {
+    let decide = |answers: &Answers| gate.authz.decide(at, now, answers, &mut NoTrace);
+    // Without webhooks nothing is asked, and nothing is awaited.
+    match decide(&Answers::none()) {
+        Step::Done(opinion) => opinion,
+        Step::Ask(_) => Box::pin(remote::drive(&gate.remote, now, decide)).await.unwrap_or_else(|error| {
+            Opinion { error: Some(::authz::Error(error.to_string())), ..Opinion::no_opinion("") }
+        }),
+    }
+}
+
 /// Asks the authorizers. Only an Allow lets the request on.
-pub(crate) fn decide(
+pub(crate) async fn decide(
     worker: &Worker,
     seated: Seated,
     request: &Request,
@@ -29,15 +46,7 @@ pub(crate) fn decide(
 ) -> StageResult<Permitted> {
     let user = seated.into_user();
     let attributes = request.info.attributes(&user);
-    let step = worker.gate.authz.decide(&attributes, exchange.at, &Answers::none(), &mut NoTrace);
-    let opinion = match step {
-        Step::Done(opinion) => opinion,
-        // None of the authorizers that can be configured asks; should one, nothing is allowed.
-        Step::Ask(_) => Opinion {
-            error: Some(::authz::Error("a question to the outside was not answered".to_owned())),
-            ..Opinion::no_opinion("")
-        },
-    };
+    let opinion = authorize(&worker.gate, &attributes, exchange.at).await;
     match opinion.outcome() {
         Outcome::Allowed => {
             if let Some(record) = exchange.record() {

@@ -63,8 +63,10 @@ fn judge(authn: &Authn, token: &str, audiences: &[String], call: &ReviewCall<'_>
         match authn.judge_token(token, Some(audiences), call.now, &answers) {
             Step::Done(answer) => return answer,
             Step::Ask(question) => {
-                let Question::Object(object) = &question;
-                let fact = look_up(call.store, object);
+                let fact = match &question {
+                    Question::Object(object) => look_up(call.store, object),
+                    Question::Access(_) => Answer::Failed("no token depends on it".to_owned()),
+                };
                 answers.give(question, fact);
             }
         }

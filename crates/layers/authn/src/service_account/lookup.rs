@@ -37,6 +37,9 @@ impl<'a> Asked<'a> {
             Some(Answer::Object(facts)) => Ok(Some(facts)),
             Some(Answer::NotFound) => Ok(None),
             Some(Answer::Failed(reason)) => Err(Stop::Refuse(AuthnFailure::unanswered(reason.clone()))),
+            Some(Answer::Access(_)) => {
+                Err(Stop::Refuse(AuthnFailure::unanswered("the answer is that to another question")))
+            }
         }
     }
 

@@ -67,6 +67,7 @@ fn judge(token: &str, now: Timestamp, answer: impl Fn(&ObjectRef) -> Answer) -> 
     loop {
         match accounts().judge(token, None, now, &answers) {
             Step::Done(answer) => return (answer, asked),
+            Step::Ask(Question::Access(review)) => panic!("asks {review:?}"),
             Step::Ask(Question::Object(object)) => {
                 asked.push(format!("{:?} {}/{}", object.kind, object.namespace, object.name));
                 answers.give(Question::Object(object.clone()), answer(&object));
