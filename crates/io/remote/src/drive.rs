@@ -10,9 +10,6 @@ use crate::remote::{MAX_AGE, Remote};
 /// more than twice that much will not end.
 const MAX_QUESTIONS: usize = 8;
 
-/// How old an answer may be that a refusal rests on.
-const CONFIRM_AFTER: Duration = Duration::from_secs(1);
-
 /// A decision asked more questions than any decision has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a decision asked more than {MAX_QUESTIONS} questions")]
@@ -28,11 +25,13 @@ pub async fn drive<T>(
     run(remote, now, MAX_AGE, decide).await.map(|(result, _)| result)
 }
 
-/// As [`drive`], but a result that is `doubtful` is not given if it rests on answers that were
-/// remembered for more than a second: they are asked for again, and the decision is made anew.
+/// As [`drive`], but a result that is `doubtful` is not given if it rests on answers from before
+/// `now`, the time of the request: they are looked up again, and the decision is made anew.
 ///
 /// For authentication, where a refusal is doubtful: when a pod of a StatefulSet or an account is
-/// created anew under its old name, its token is good at once.
+/// created anew under its old name, its token is good at once. What this costs the API server is
+/// bounded by [`Remote`]: all who wait share a look-up, and the next one of the same object has to
+/// wait its time.
 pub async fn drive_confirmed<T>(
     remote: &Remote,
     now: Timestamp,
@@ -40,9 +39,10 @@ pub async fn drive_confirmed<T>(
     mut decide: impl FnMut(&Answers) -> Step<T>,
 ) -> Result<T, TooManyQuestions> {
     let (result, as_of) = run(remote, now, MAX_AGE, &mut decide).await?;
-    let is_old = as_of.is_some_and(|then| now.duration_since(then).unsigned_abs() > CONFIRM_AFTER);
-    if is_old && doubtful(&result) {
-        return run(remote, now, CONFIRM_AFTER, decide).await.map(|(result, _)| result);
+    // A time after `now` is of a clock that has been set back since, or of one who came later and
+    // shared the look-up.
+    if as_of.is_some_and(|then| then != now) && doubtful(&result) {
+        return run(remote, now, Duration::ZERO, decide).await.map(|(result, _)| result);
     }
     Ok(result)
 }

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, watch},
-    time::timeout,
+    time::{Instant, sleep_until, timeout},
 };
 use types::{AccessFailure, Answer, FailureClass, ObjectRef, Question, Timestamp};
 
@@ -18,6 +18,10 @@ pub const MAX_AGE: Duration = Duration::from_secs(10);
 
 /// How long an answer may take, waiting for its turn included.
 const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// How soon an object is looked up again, at the earliest. Somebody who is refused over and over, each
+/// time against a fresh answer, costs the API server twenty look-ups of an object in a second.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// How many questions are asked of the API server at a time.
 const MAX_ASKING: usize = 64;
@@ -34,14 +38,24 @@ struct Shared {
     runtime: Handle,
     turns: Semaphore,
     kept: Cache<ObjectRef, Known>,
-    asking: Mutex<HashMap<ObjectRef, watch::Receiver<Option<Known>>>>,
+    asking: Mutex<HashMap<ObjectRef, Asking>>,
 }
 
-/// An answer, and the time of whoever asked for it first: it was true then or later.
+/// An answer, and the time of the last who wanted it before it was looked up: it was true then or
+/// later.
 #[derive(Clone)]
 struct Known {
     answer: Answer,
     as_of: Timestamp,
+    looked_up: Instant,
+}
+
+/// A question that somebody waits for.
+struct Asking {
+    answer: watch::Receiver<Option<Known>>,
+    as_of: Timestamp,
+    /// The API server has been asked: the answer may be older than whoever joins from now on.
+    under_way: bool,
 }
 
 impl fmt::Debug for Remote {
@@ -70,7 +84,8 @@ impl Remote {
         self.0.kept.invalidate_all();
     }
 
-    /// The answer to `question`, at `now` not older than `max_age`, and since when it is known.
+    /// The answer to `question`, at `now` not older than `max_age`, and since when it is known. With
+    /// a `max_age` of nothing it is looked up after this is called.
     pub(crate) async fn ask(
         &self,
         question: &Question,
@@ -87,41 +102,54 @@ impl Remote {
     }
 
     async fn ask_object(&self, object: &ObjectRef, now: Timestamp, max_age: Duration) -> (Answer, Timestamp) {
-        if let Some(Known { answer, as_of }) = self.0.kept.get(object)
+        if let Some(Known { answer, as_of, .. }) = self.0.kept.get(object)
             && is_young(as_of, now, max_age)
         {
             return (answer, as_of);
         }
-        let mut asked = self.join_or_begin(object, now);
+        let (mut asked, under_way) = self.join_or_begin(object, now);
+        if under_way && max_age.is_zero() {
+            drop(asked.wait_for(Option::is_some).await);
+            // Whatever is under way by now began after the one before it had ended.
+            (asked, _) = self.join_or_begin(object, now);
+        }
         match asked.wait_for(Option::is_some).await.map(|known| known.clone()) {
-            Ok(Some(Known { answer, as_of })) => (answer, as_of),
+            Ok(Some(Known { answer, as_of, .. })) => (answer, as_of),
             // The runtime is shutting down, or the source panicked.
             _ => (Answer::Failed("the question was not asked to its end".into()), now),
         }
     }
 
-    /// The answer that is on its way, if it is, or a new question.
-    fn join_or_begin(&self, object: &ObjectRef, now: Timestamp) -> watch::Receiver<Option<Known>> {
+    /// The answer that is waited for already, and whether it is under way, or a new question.
+    fn join_or_begin(&self, object: &ObjectRef, now: Timestamp) -> (watch::Receiver<Option<Known>>, bool) {
         let mut asking = self.0.asking.lock();
-        if let Some(asked) = asking.get(object) {
-            return asked.clone();
+        if let Some(asked) = asking.get_mut(object) {
+            if !asked.under_way {
+                asked.as_of = asked.as_of.max(now);
+            }
+            return (asked.answer.clone(), asked.under_way);
         }
         let (tell, asked) = watch::channel(None);
-        asking.insert(object.clone(), asked.clone());
+        asking.insert(object.clone(), Asking { answer: asked.clone(), as_of: now, under_way: false });
         drop(asking);
+        let earliest = self.0.kept.get(object).map(|known| known.looked_up + PAUSE);
         let turn = Turn { shared: Arc::clone(&self.0), object: object.clone() };
         self.0.runtime.spawn(async move {
+            if let Some(earliest) = earliest {
+                sleep_until(earliest).await;
+            }
+            let (as_of, looked_up) = (turn.begin().unwrap_or(now), Instant::now());
             let answer = timeout(MAX_WAIT, turn.ask()).await;
             let answer = answer.unwrap_or_else(|_| Answer::Failed(format!("no answer within {MAX_WAIT:?}")));
             if let Answer::Failed(reason) = &answer {
                 let ObjectRef { kind, namespace, name } = &turn.object;
                 tracing::warn!(?kind, %namespace, %name, %reason, "cannot look up what a token is bound to");
             }
-            let known = Known { answer, as_of: now };
+            let known = Known { answer, as_of, looked_up };
             turn.end(&known);
             tell.send_replace(Some(known));
         });
-        asked
+        (asked, false)
     }
 }
 
@@ -132,6 +160,14 @@ struct Turn {
 }
 
 impl Turn {
+    /// From now on the answer is of the past; returns since when it can be relied on.
+    fn begin(&self) -> Option<Timestamp> {
+        let mut asking = self.shared.asking.lock();
+        let asked = asking.get_mut(&self.object)?;
+        asked.under_way = true;
+        Some(asked.as_of)
+    }
+
     async fn ask(&self) -> Answer {
         match self.shared.turns.acquire().await {
             Ok(_permit) => self.shared.source.get(&self.object).await,

@@ -93,18 +93,62 @@ async fn remembers_for_ten_seconds() {
 }
 
 #[tokio::test]
-async fn doubts_what_is_older_than_a_second() {
+async fn a_refusal_does_not_rest_on_what_was_before_the_request() {
     let (told, remote) = setup();
-    let drive = |second| drive_confirmed(&remote, at(second), |answer| *answer == exists("old"), answer);
+    let drive = |time| drive_confirmed(&remote, time, |answer| *answer == exists("old"), answer);
+    let a_moment = Duration::from_nanos(1);
     told.tell(exists("old"));
-    assert_eq!(drive(0).await, Ok(exists("old")));
+    assert_eq!(drive(at(0)).await, Ok(exists("old")));
     told.tell(exists("new"));
-    assert_eq!(drive(1).await, Ok(exists("old")));
+    // The same moment: what was looked up for the other is as new as can be.
+    assert_eq!(drive(at(0)).await, Ok(exists("old")));
     assert_eq!(told.asked(), 1);
-    assert_eq!(drive(2).await, Ok(exists("new")));
+    assert_eq!(drive(at(0) + a_moment).await, Ok(exists("new")));
     assert_eq!(told.asked(), 2);
-    assert_eq!(drive(9).await, Ok(exists("new")));
+    assert_eq!(drive(at(9)).await, Ok(exists("new")));
     assert_eq!(told.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_refusal_does_not_rest_on_what_was_under_way() {
+    let (told, remote) = setup();
+    let ask = |time| {
+        let remote = remote.clone();
+        async move { drive_confirmed(&remote, time, |answer| *answer == exists("old"), answer).await }
+    };
+    let first = tokio::spawn(ask(at(0)));
+    while told.asked() == 0 {
+        tokio::task::yield_now().await;
+    }
+    // It joins the first, which is told what was true before it came.
+    let second = tokio::spawn(ask(at(1)));
+    tokio::task::yield_now().await;
+    told.tell(exists("old"));
+    assert_eq!(first.await.unwrap(), Ok(exists("old")));
+    told.tell(exists("new"));
+    assert_eq!(second.await.unwrap(), Ok(exists("new")));
+    assert_eq!(told.asked(), 2);
+}
+
+/// Refusals that all want a fresh answer share look-ups, of which there are few.
+#[tokio::test(start_paused = true)]
+async fn refusals_do_not_flood_the_api_server() {
+    let (told, remote) = setup();
+    told.tell(exists("old"));
+    let began = Instant::now();
+    for second in 0..10 {
+        let ask = |remote: Remote, nanos| async move {
+            let now = at(second) + Duration::from_nanos(nanos);
+            drive_confirmed(&remote, now, |answer| *answer == exists("old"), answer).await
+        };
+        let waiting: Vec<_> = (0..100).map(|nanos| tokio::spawn(ask(remote.clone(), nanos))).collect();
+        for one in waiting {
+            assert_eq!(one.await.unwrap(), Ok(exists("old")));
+        }
+    }
+    let most = began.elapsed().as_millis() / PAUSE.as_millis() + 1;
+    assert!(told.asked() as u128 <= most, "{} look-ups, {most} at most", told.asked());
+    assert!((2..=11).contains(&told.asked()), "{} look-ups", told.asked());
 }
 
 #[tokio::test]
