@@ -13,7 +13,7 @@ mod pipe;
 mod shell;
 mod terminal;
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
@@ -27,7 +27,7 @@ use crate::{
 };
 use files::Files;
 pub(crate) use log::{Log, Piece};
-pub(crate) use main_process::run;
+pub(crate) use main_process::{has_program, run};
 pub(crate) use pipe::{Chunk, Input, Output, PIECE};
 pub(crate) use shell::INTERRUPTED;
 use shell::{Io, Shell, Terminal};
@@ -38,6 +38,10 @@ const SERVICE_ADDRESS: &str = "10.96.0.1";
 
 /// The exit status of a program that was killed with its pod.
 const KILLED: i32 = 137;
+
+/// How long a terminal waits for its size: clients tell it on a channel of its own, which may be
+/// behind what is typed, and some never do.
+const SIZE_WITHIN: Duration = Duration::from_millis(200);
 
 /// All containers that somebody has looked into.
 #[derive(Default)]
@@ -248,16 +252,17 @@ impl Container {
 
     async fn program(self: &Arc<Self>, words: &[String], client: Client) -> Exit {
         let Client { input, output, errors, terminal } = client;
-        let Some(size) = terminal else {
+        let Some(mut size) = terminal else {
             let io = Io { input: input.map_or_else(Input::empty, Input::from), output, errors };
             return Exit::Status(Shell::new(self, None).run(words, &io).await);
         };
+        known(&mut size).await;
         let interrupts = watch::Sender::new(0);
-        let terminal = Terminal { size, interrupts: interrupts.subscribe() };
+        let terminal = Terminal { size: size.clone(), interrupts: interrupts.subscribe() };
         let (lines, typed) = mpsc::channel(16);
         let keyboard = async {
             if let Some(keys) = input {
-                terminal::cook(keys, lines, output.clone(), interrupts).await;
+                terminal::cook(keys, &mut size, lines, output.clone(), interrupts).await;
             } else {
                 drop(lines);
             }
@@ -272,6 +277,12 @@ impl Container {
             () = keyboard => Exit::Status(INTERRUPTED),
         }
     }
+}
+
+/// Waits until a terminal's size is known, if it will be.
+async fn known(size: &mut watch::Receiver<Size>) {
+    let known = size.wait_for(|size| *size != Size::default());
+    drop(tokio::time::timeout(SIZE_WITHIN, known).await);
 }
 
 #[cfg(test)]

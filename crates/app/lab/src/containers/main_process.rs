@@ -69,6 +69,11 @@ impl Main {
     }
 }
 
+/// Whether a container's spec names a first program that is one of ours.
+pub(crate) fn has_program(spec: &Value) -> bool {
+    words(spec).is_some()
+}
+
 fn words(spec: &Value) -> Option<Vec<String>> {
     let all = |member: &str| list(spec, member).iter().filter_map(|word| word.as_str().map(str::to_owned));
     let mut words: Vec<String> = all("/command").chain(all("/args")).collect();
@@ -200,7 +205,7 @@ pub(crate) async fn run(api: Arc<Api>, mut stopping: watch::Receiver<bool>) {
             started.retain(|(uid, _)| there.contains(uid));
         }
         for pod in pods.iter().filter(|pod| text(pod, "/status/phase") == "Running") {
-            for spec in list(pod, "/spec/containers").iter().filter(|spec| words(spec).is_some()) {
+            for spec in list(pod, "/spec/containers").iter().filter(|spec| has_program(spec)) {
                 let name = text(spec, "/name").to_owned();
                 if started.insert((object::uid(pod).to_owned(), name.clone())) {
                     running.spawn(serve(Arc::clone(&api), Arc::clone(pod), name));

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{mpsc, watch};
 
-use super::pipe::Output;
+use super::{known, pipe::Output};
 
 /// How many columns and rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -22,14 +22,21 @@ const ERASE_LINE: u8 = 21;
 
 /// Takes what is typed, echoes it, and hands on whole lines. Ends when the keyboard does, or at
 /// Ctrl-D in an empty line; Ctrl-C is told by `interrupted`.
+///
+/// Whoever attaches to a program types and tells the size at the same time: the size goes first.
 pub(crate) async fn cook(
     mut typed: mpsc::Receiver<Bytes>,
+    size: &mut watch::Receiver<Size>,
     lines: mpsc::Sender<Bytes>,
     echo: Output,
     interrupted: watch::Sender<u64>,
 ) {
     let mut line = BytesMut::new();
+    let mut is_first = true;
     while let Some(keys) = typed.recv().await {
+        if std::mem::take(&mut is_first) {
+            known(size).await;
+        }
         let mut shown = Vec::new();
         for key in keys {
             match key {

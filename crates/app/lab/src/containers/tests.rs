@@ -52,7 +52,7 @@ fn a_program_runs_and_its_pod_says_how_it_ended() {
     lab.block_on(async {
         let (_stop, stopping) = watch::channel(false);
         let running = run(Arc::clone(&lab.api), stopping);
-        drop(tokio::time::timeout(std::time::Duration::from_secs(3600), running).await);
+        drop(tokio::time::timeout(Duration::from_secs(3600), running).await);
     });
     let ended = |phase: &str, exit: i32, restarts: i32| {
         json!({"status": {"phase": phase, "containerStatuses": [
@@ -65,6 +65,95 @@ fn a_program_runs_and_its_pod_says_how_it_ended() {
     assert_eq!(lab.get(&format!("{PODS}/good/log")).text, "done\n");
     // What has ended does not keep a follower waiting.
     assert_eq!(lab.get(&format!("{PODS}/bad/log?follow=true")).text, "oops\n");
+}
+
+#[test]
+fn a_job_is_what_its_program_makes_of_it() {
+    let lab = Lab::new();
+    let create = |name: &str, policy: &str, script: &str| {
+        let container = json!({"name": "c", "image": "busybox", "command": ["sh", "-c", script]});
+        let template = json!({"spec": {"restartPolicy": policy, "containers": [container]}});
+        let spec = json!({"backoffLimit": 2, "template": template});
+        lab.create(JOBS, &json!({"metadata": {"name": name}, "spec": spec}));
+    };
+    create("good", "Never", "echo done");
+    create("bad", "Never", "echo oops >&2; exit 3");
+    create("again", "OnFailure", "exit 4");
+    lab.settle();
+    check(
+        &lab.get(&format!("{JOBS}/good")),
+        200,
+        json!({"status": {"active": 1, "ready": 1, "succeeded": 0}}),
+    );
+    let in_pods = |job: &str, path: &str| -> Vec<Value> {
+        let pods = lab.get(&format!("{PODS}?labelSelector=job-name%3D{job}")).json();
+        let pods = pods["items"].as_array().unwrap().iter();
+        pods.map(|pod| pod.pointer(path).unwrap_or(&Value::Null).clone()).collect()
+    };
+    // Time is the test's own: an hour passes as soon as nothing is left to do.
+    lab.block_on(async {
+        let (_stop, stopping) = watch::channel(false);
+        let running = run(Arc::clone(&lab.api), stopping.clone());
+        let controlling = async {
+            loop {
+                lab.settle();
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let both = async { tokio::join!(running, controlling) };
+        drop(tokio::time::timeout(Duration::from_secs(600), both).await);
+    });
+    let finished = |condition: &str, succeeded: u64, failed: u64| {
+        json!({"status": {"active": 0, "ready": 0, "succeeded": succeeded, "failed": failed,
+            "conditions": [{}, {"type": condition, "status": "True"}]}})
+    };
+    check(&lab.get(&format!("{JOBS}/good")), 200, finished("Complete", 1, 0));
+    check(&lab.get(&format!("{JOBS}/bad")), 200, finished("Failed", 0, 3));
+    check(&lab.get(&format!("{JOBS}/again")), 200, finished("Failed", 0, 0));
+    let exit = "/status/containerStatuses/0/state/terminated/exitCode";
+    assert_eq!(in_pods("good", exit), [json!(0)]);
+    assert_eq!(in_pods("bad", exit), [json!(3), json!(3), json!(3)]);
+    assert_eq!(in_pods("again", exit), [] as [Value; 0]);
+    let pod = in_pods("bad", "/metadata/name").remove(0);
+    assert_eq!(lab.get(&format!("{PODS}/{}/log", pod.as_str().unwrap())).text, "oops\n");
+}
+
+const JOBS: &str = "/apis/batch/v1/namespaces/default/jobs";
+
+/// A terminal's size goes before what is typed, whichever the client sends first, and a client that
+/// has none is not waited for.
+#[test]
+fn a_terminal_knows_its_size_before_anything_is_typed() {
+    for (size, expected) in [(Some(Size { columns: 99, rows: 33 }), "33 99"), (None, "0 0")] {
+        let lab = Lab::new();
+        lab.create(PODS, &pod("a"));
+        lab.settle();
+        let container = container(&lab, "a");
+        let (typed, input) = mpsc::channel(4);
+        let (resized, terminal) = watch::channel(Size::default());
+        let (to, mut written) = mpsc::channel(64);
+        let output = Output::Client { stream: 1, to };
+        let client = Client { input: Some(input), output, errors: Output::Nowhere, terminal: Some(terminal) };
+        let screen = lab.block_on(async {
+            let typing = async {
+                typed.send("stty size\rexit\r".into()).await.unwrap();
+                tokio::time::sleep(SIZE_WITHIN / 2).await;
+                if let Some(size) = size {
+                    resized.send_replace(size);
+                }
+            };
+            let words = ["sh".to_owned()];
+            let reading = async {
+                let mut screen = Vec::new();
+                while let Some(chunk) = written.recv().await {
+                    screen.extend_from_slice(&chunk.bytes);
+                }
+                String::from_utf8(screen).unwrap()
+            };
+            tokio::join!(container.exec(&words, client), typing, reading).2
+        });
+        assert!(screen.contains(expected), "{screen:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{key_of, revise};
 use crate::{
+    containers,
     object::{self, list, map, set, text},
     registry,
     rest::{Api, seconds},
@@ -51,33 +52,39 @@ fn fits(pod: &Value, node: &Value) -> bool {
 }
 
 fn run(pod: &mut Value, node: &Value, now: &str) {
-    // A job's containers do their work at once; all others serve.
-    let works = list(pod, "/metadata/ownerReferences").iter().any(|owner| text(owner, "/kind") == "Job");
-    let state = if works {
-        json!({"terminated": {
-            "exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now, "containerID": "",
-        }})
-    } else {
-        json!({"running": {"startedAt": now}})
-    };
-    let statuses: Vec<Value> = list(pod, "/spec/containers")
+    // A job's containers that have no program of ours to run do their work at once; all others that
+    // have none just serve.
+    let is_job = list(pod, "/metadata/ownerReferences").iter().any(|owner| text(owner, "/kind") == "Job");
+    let is_done = |container: &Value| is_job && !containers::has_program(container);
+    let all = list(pod, "/spec/containers");
+    let statuses: Vec<Value> = all
         .iter()
         .map(|container| {
             let (name, image) = (text(container, "/name"), text(container, "/image"));
+            let runs = !is_done(container);
+            let state = if runs {
+                json!({"running": {"startedAt": now}})
+            } else {
+                json!({"terminated": {
+                    "exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now, "containerID": "",
+                }})
+            };
             json!({
-                "name": name, "image": image, "imageID": "", "ready": !works, "started": !works, "restartCount": 0,
+                "name": name, "image": image, "imageID": "", "ready": runs, "started": runs, "restartCount": 0,
                 "state": state, "lastState": {}, "containerID": format!("lab://{}/{name}", object::uid(pod)),
             })
         })
         .collect();
-    let ready = if works { "False" } else { "True" };
+    let all_done = all.iter().all(is_done);
+    let not_ready = if all_done { "PodCompleted" } else { "ContainersNotReady" };
+    let ready = if all.iter().any(is_done) { "False" } else { "True" };
     let conditions: Vec<Value> =
         [("PodScheduled", "True"), ("Initialized", "True"), ("ContainersReady", ready), ("Ready", ready)]
             .into_iter()
             .map(|(kind, status)| {
                 let mut condition = json!({"type": kind, "status": status, "lastTransitionTime": now});
                 if status == "False" {
-                    set(&mut condition, &["reason"], "PodCompleted");
+                    set(&mut condition, &["reason"], not_ready);
                 }
                 condition
             })
@@ -87,7 +94,7 @@ fn run(pod: &mut Value, node: &Value, now: &str) {
     let host =
         addresses.iter().find(|a| text(a, "/type") == "InternalIP").map_or("", |a| text(a, "/address"));
     let status = json!({
-        "phase": if works { "Succeeded" } else { "Running" },
+        "phase": if all_done { "Succeeded" } else { "Running" },
         "conditions": conditions,
         "containerStatuses": statuses,
         "hostIP": host,
