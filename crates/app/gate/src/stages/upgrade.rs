@@ -4,14 +4,14 @@
 //! the client goes on before it, no redirect is followed, and any other answer closes the
 //! connection.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use ::upstream::Identity;
 use http::{HeaderValue, Response, StatusCode, header};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
-use telemetry::Stream;
-use tokio::io::AsyncWriteExt as _;
+use telemetry::{Stream, UpgradedTo};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use types::User;
 
 use super::{
@@ -23,6 +23,10 @@ use crate::{body::Body, exchange::Exchange, worker::Worker};
 
 /// How long a side that does not read may keep the other from being closed.
 const FAREWELL: Duration = Duration::from_millis(200);
+
+/// How long a client may take to hang up after its upstream has. It has been told; but to close a
+/// connection on which something still comes in would cost it what it has not read yet.
+const LAST_BYTES: Duration = Duration::from_secs(5);
 
 /// Sends the request on; on a 101 connects both sides.
 pub(super) async fn forward(
@@ -48,6 +52,8 @@ pub(super) async fn forward(
     let kind = if code == 101 { Stream::Upgrade } else { Stream::Response };
     exchange.answered(code, labels.series(worker, user, code), Some(worker.metrics.stream(kind)));
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let protocol = response.headers().get(header::UPGRADE).map_or(&b""[..], HeaderValue::as_bytes);
+        worker.metrics.upgraded(UpgradedTo::of(protocol));
         return Ok(switch_protocols(response, client, exchange));
     }
     let (mut parts, body) = response.into_parts();
@@ -57,7 +63,9 @@ pub(super) async fn forward(
     Ok(Response::from_parts(parts, Body::direct(body, exchange, manner.long_running)))
 }
 
-/// Answers 101 and lets bytes pass in both directions until one side ends.
+/// Answers 101 and lets bytes pass in both directions until one side ends. Nothing that Kubernetes
+/// upgrades to goes on in one direction only.
+// UPSTREAM: the first side to end ends the other (kube-apiserver 1.36)
 fn switch_protocols(
     response: Response<Incoming>,
     client: Option<OnUpgrade>,
@@ -85,7 +93,7 @@ fn switch_protocols(
         let Ok((client, upstream)) = tokio::try_join!(client, hyper::upgrade::on(response)) else { return };
         let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
         tokio::select! {
-            _ = tokio::io::copy_bidirectional(&mut client, &mut upstream) => {}
+            () = tunnel(&mut client, &mut upstream) => {}
             // Not a byte passes from here on; both sides are told, if they listen.
             () = end => {
                 let told = async { tokio::join!(client.shutdown(), upstream.shutdown()) };
@@ -94,4 +102,28 @@ fn switch_protocols(
         }
     });
     answer
+}
+
+/// Hands bytes on in both directions. When one side has ended, the other is told at once, and is
+/// then left for good, whether it listens or not.
+async fn tunnel<C, U>(client: &mut C, upstream: &mut U)
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + Unpin,
+{
+    let (client_reads, client_writes) = tokio::io::split(client);
+    let (upstream_reads, upstream_writes) = tokio::io::split(upstream);
+    let mut out = pin!(hand_on(client_reads, upstream_writes));
+    let mut back = pin!(hand_on(upstream_reads, client_writes));
+    tokio::select! {
+        () = &mut out => drop(tokio::time::timeout(FAREWELL, back).await),
+        () = &mut back => drop(tokio::time::timeout(LAST_BYTES, out).await),
+    }
+}
+
+/// Copies until `from` ends or `to` is gone, and then says so to `to`.
+async fn hand_on<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(mut from: R, mut to: W) {
+    if tokio::io::copy(&mut from, &mut to).await.is_ok() {
+        drop(to.shutdown().await);
+    }
 }
