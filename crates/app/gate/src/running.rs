@@ -19,7 +19,7 @@ use bytes::Bytes;
 use http_body_util::Empty;
 use remote::{Remote, UpstreamObjects};
 use sinks::log::{LogSink, OpenError};
-use telemetry::{AuditCounts, Metrics};
+use telemetry::{AuditCounts, Metrics, metrics::Kind};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::watch,
@@ -176,6 +176,7 @@ pub fn start(settings: Settings) -> Result<Running, StartError> {
 
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let gate = Arc::new(assemble(settings, &runtime)?);
+    let mut runtimes = vec![runtime.handle().clone()];
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let control = std::thread::Builder::new().name("gate-control".into()).spawn({
         let gate = Arc::clone(&gate);
@@ -190,6 +191,7 @@ pub fn start(settings: Settings) -> Result<Running, StartError> {
     };
     for (number, listener) in listeners.into_iter().enumerate() {
         let runtime = Builder::new_current_thread().enable_all().build()?;
+        runtimes.push(runtime.handle().clone());
         let gate = Arc::clone(&gate);
         let thread = std::thread::Builder::new().name(format!("gate-{number}")).spawn(move || {
             if let Err(error) = runtime.block_on(work(gate, listener, grace)) {
@@ -201,6 +203,15 @@ pub fn start(settings: Settings) -> Result<Running, StartError> {
         })?;
         running.workers.push(thread);
     }
+    gate.metrics.add_source(move |page| {
+        let tasks: usize = runtimes.iter().map(|runtime| runtime.metrics().num_alive_tasks()).sum();
+        page.family(
+            "portcullis_tasks",
+            Kind::Gauge,
+            "Tasks of all threads: some for each open connection and stream, a few of the gate's own.",
+        )
+        .sample(&[], tasks as u64);
+    });
     Ok(running)
 }
 

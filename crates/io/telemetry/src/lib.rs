@@ -5,5 +5,5 @@ pub mod metrics;
 
 pub use metrics::{
     AuditCounts, DryRun, InFlight, Metrics, OpenConnection, OpenStream, Protocol, RequestLabels, Series,
-    Stream, Stripped, UpstreamFailure, Worker,
+    Stream, Stripped, UpgradedTo, UpstreamFailure, Worker,
 };

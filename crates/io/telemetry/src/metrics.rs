@@ -122,6 +122,31 @@ label_values! {
 }
 
 label_values! {
+    /// What a connection was turned over to.
+    pub enum UpgradedTo {
+        /// RFC 6455, whatever is spoken in its messages.
+        WebSocket = "websocket",
+        /// SPDY/3.1, which clients of Kubernetes are giving up.
+        Spdy = "spdy",
+        /// What somebody talks with a pod or a service through `proxy`.
+        Other = "other",
+    }
+}
+
+impl UpgradedTo {
+    /// Of the `Upgrade` header of a 101.
+    pub fn of(header: &[u8]) -> Self {
+        if header.eq_ignore_ascii_case(b"websocket") {
+            Self::WebSocket
+        } else if header.eq_ignore_ascii_case(b"SPDY/3.1") {
+            Self::Spdy
+        } else {
+            Self::Other
+        }
+    }
+}
+
+label_values! {
     /// How authentication ended.
     enum Attempt {
         /// Somebody was recognised, or is anonymous.
@@ -318,6 +343,11 @@ impl Worker {
     /// An exchange with the upstream failed.
     pub fn upstream_failed(&self, how: UpstreamFailure) {
         self.shard.0.lock().upstream_failures.add(how);
+    }
+
+    /// A client's connection was turned over to another protocol.
+    pub fn upgraded(&self, to: UpgradedTo) {
+        self.shard.0.lock().upgrades.add(to);
     }
 
     /// A TLS handshake with a client failed.

@@ -5,7 +5,7 @@ use std::{collections::HashMap, marker::PhantomData, time::Duration};
 use types::{Layer, Reason, RequestKind};
 
 use super::{
-    Attempt, LabelValue, Protocol, Stream, Stripped, UpstreamFailure, Username,
+    Attempt, LabelValue, Protocol, Stream, Stripped, UpgradedTo, UpstreamFailure, Username,
     exposition::{Exposition, Kind},
     labels::{RequestLabels, Shape, path_label},
 };
@@ -93,6 +93,7 @@ pub(super) struct Counts {
     pub(super) connections: By<Protocol>,
     pub(super) connections_total: By<Protocol>,
     pub(super) streams: By<Stream>,
+    pub(super) upgrades: By<UpgradedTo>,
     pub(super) handshake_errors: u64,
     /// Few of the possible pairs ever occur.
     denials: Vec<(Layer, Reason, u64)>,
@@ -120,6 +121,7 @@ impl Counts {
         self.connections.merge(&other.connections);
         self.connections_total.merge(&other.connections_total);
         self.streams.merge(&other.streams);
+        self.upgrades.merge(&other.upgrades);
         self.handshake_errors += other.handshake_errors;
         for &(layer, reason, count) in &other.denials {
             self.add_denials(layer, reason, count);
@@ -206,6 +208,13 @@ impl Counts {
             Kind::Gauge,
             "kind",
             "Open long-running exchanges.",
+        );
+        self.upgrades.expose(
+            page,
+            "portcullis_upgrades_total",
+            Kind::Counter,
+            "protocol",
+            "Connections turned over to another protocol: exec, attach, port-forward, proxied WebSockets.",
         );
     }
 }

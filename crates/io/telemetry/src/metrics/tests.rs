@@ -217,6 +217,9 @@ fn full_page() -> String {
     worker.stripped(Stripped::Alias);
     worker.upstream_failed(UpstreamFailure::Cut);
     worker.handshake_failed();
+    for header in ["WebSocket", "SPDY/3.1", "spdy/3.1", "h2c"] {
+        worker.upgraded(UpgradedTo::of(header.as_bytes()));
+    }
     metrics.expose()
 }
 
@@ -238,6 +241,9 @@ fn what_is_counted_is_shown() {
         "portcullis_denials_total{layer=\"authorization\",reason=\"not_allowed\"} 2",
         "portcullis_stripped_identity_headers_total{recognised_by=\"alias\"} 1",
         "portcullis_upstream_failures_total{kind=\"cut\"} 1",
+        "portcullis_upgrades_total{protocol=\"websocket\"} 1",
+        "portcullis_upgrades_total{protocol=\"spdy\"} 2",
+        "portcullis_upgrades_total{protocol=\"other\"} 1",
         "portcullis_build_info{version=\"0.1.0\"} 1",
     ] {
         assert!(page.lines().any(|l| l == line), "{line} is not in\n{page}");
