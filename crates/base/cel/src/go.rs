@@ -2,9 +2,9 @@
 
 mod read;
 
-pub(crate) use self::read::{
-    parse_bool, parse_double, parse_duration, parse_int, parse_timestamp, parse_uint,
-};
+pub(crate) use types::duration::parse as parse_duration;
+
+pub(crate) use self::read::{parse_bool, parse_double, parse_int, parse_timestamp, parse_uint};
 
 /// `strconv.FormatFloat(x, 'g', -1, 64)`.
 pub(crate) fn format_double(number: f64) -> String {

@@ -6,7 +6,10 @@ use types::{
     Answers, Attributes, Decision, Layer, Reason, Status, Step, Timestamp, Trace, User, Verdict, group,
 };
 
-use crate::{DenyList, Error, Opinion, Resolver, RulesReview, opinion::aggregate, rbac::Rbac, rules_review};
+use crate::{
+    DenyList, Error, Opinion, Resolver, RulesReview, opinion::aggregate, rbac::Rbac, rules_review,
+    webhook::Webhook,
+};
 
 /// An authorizer that the administrator chose: kube-apiserver's `--authorization-mode`.
 #[derive(Clone)]
@@ -17,6 +20,8 @@ pub enum Mode {
     AlwaysAllow,
     /// Nothing goes, unless another authorizer allows it.
     AlwaysDeny,
+    /// Another program is asked. The only one that may stand in a chain more than once.
+    Webhook(Webhook),
 }
 
 impl Mode {
@@ -26,16 +31,29 @@ impl Mode {
             Self::Rbac(_) => "RBAC",
             Self::AlwaysAllow => "AlwaysAllow",
             Self::AlwaysDeny => "AlwaysDeny",
+            Self::Webhook(_) => "Webhook",
+        }
+    }
+
+    /// The name, and which one it is of those that there can be several of.
+    fn label(&self) -> String {
+        match self {
+            Self::Webhook(webhook) => format!("Webhook {}", webhook.name()),
+            other => other.name().to_owned(),
         }
     }
 
     /// What this authorizer says; [`Authz::decide`] asks one after another.
-    fn decide(&self, at: &Attributes<'_>, _answers: &Answers) -> Step<Opinion> {
+    fn decide(&self, at: &Attributes<'_>, answers: &Answers) -> Step<Opinion> {
         Step::Done(match self {
             Self::Rbac(rbac) => rbac.decide(at),
             Self::AlwaysAllow => Opinion::allow(""),
             // UPSTREAM: AlwaysDeny has no opinion, so that a later authorizer may still allow (kube-apiserver 1.36)
             Self::AlwaysDeny => Opinion::no_opinion("Everything is forbidden."),
+            Self::Webhook(webhook) => match webhook.decide(at, answers) {
+                Step::Done(said) => said.into(),
+                Step::Ask(question) => return Step::Ask(question),
+            },
         })
     }
 }
@@ -70,17 +88,19 @@ impl Authz {
         answers: &Answers,
         trace: &mut impl Trace,
     ) -> Step<Opinion> {
-        let shut_out = self.deny.denies(at.user).map(|why| ("DenyList", Opinion::deny(why)));
-        let superuser = || at.user.in_group(group::MASTERS).then(|| ("system:masters", Opinion::allow("")));
+        let shut_out = self.deny.denies(at.user).map(|why| (Voice::Own("DenyList"), Opinion::deny(why)));
+        let superuser =
+            || at.user.in_group(group::MASTERS).then(|| (Voice::Own("system:masters"), Opinion::allow("")));
         // UPSTREAM: members of system:masters are allowed ahead of every mode, without a reason (kube-apiserver 1.36)
         let ahead = shut_out.or_else(superuser);
-        let ahead = ahead.into_iter().map(|(name, opinion)| (name, Step::Done(opinion)));
-        let modes = self.modes.iter().map(|mode| (mode.name(), mode.decide(at, answers)));
-        first_decided(ahead.chain(modes).inspect(|(name, step)| {
+        let ahead = ahead.into_iter().map(|(voice, opinion)| (voice, Step::Done(opinion)));
+        let modes = self.modes.iter().map(|mode| (Voice::Mode(mode), mode.decide(at, answers)));
+        let noted = ahead.chain(modes).inspect(|(voice, step)| {
             if let Step::Done(opinion) = step {
-                note(trace, name, opinion);
+                note(trace, voice, opinion);
             }
-        }))
+        });
+        first_decided(noted.map(|(_, step)| step))
     }
 
     /// Everything `user` may do in `namespace`, as `SelfSubjectRulesReview` lists it.
@@ -91,9 +111,9 @@ impl Authz {
 }
 
 /// The first Allow or Deny; a question that stands before it has to be answered first.
-fn first_decided<'a>(opinions: impl Iterator<Item = (&'a str, Step<Opinion>)>) -> Step<Opinion> {
+fn first_decided(opinions: impl Iterator<Item = Step<Opinion>>) -> Step<Opinion> {
     let (mut reasons, mut errors) = (Vec::new(), Vec::new());
-    for (_, step) in opinions {
+    for step in opinions {
         let opinion = match step {
             Step::Done(opinion) => opinion,
             Step::Ask(question) => return Step::Ask(question),
@@ -115,7 +135,13 @@ fn first_decided<'a>(opinions: impl Iterator<Item = (&'a str, Step<Opinion>)>) -
     Step::Done(Opinion { decision: Decision::NoOpinion, reason, error })
 }
 
-fn note(trace: &mut impl Trace, name: &str, opinion: &Opinion) {
+/// Who speaks.
+enum Voice<'a> {
+    Own(&'static str),
+    Mode(&'a Mode),
+}
+
+fn note(trace: &mut impl Trace, voice: &Voice<'_>, opinion: &Opinion) {
     if !trace.listens() {
         return;
     }
@@ -125,7 +151,10 @@ fn note(trace: &mut impl Trace, name: &str, opinion: &Opinion) {
         (Decision::Deny, None) => Reason::Denied,
         (Decision::NoOpinion, None) => Reason::NotAllowed,
     };
-    let mut detail = String::from(name);
+    let mut detail = match voice {
+        Voice::Own(name) => (*name).to_owned(),
+        Voice::Mode(mode) => mode.label(),
+    };
     for why in [&*opinion.reason, opinion.error.as_ref().map_or("", |e| &e.0)] {
         if !why.is_empty() {
             detail.push_str(": ");
@@ -148,8 +177,9 @@ mod tests {
     use crate::Outcome;
 
     fn check(opinions: Vec<Opinion>, decision: Decision, reason: &str, outcome: Outcome<'_>) {
-        let opinions = opinions.into_iter().map(|opinion| ("x", Step::Done(opinion)));
-        let Step::Done(found) = first_decided(opinions) else { panic!("nothing to ask") };
+        let Step::Done(found) = first_decided(opinions.into_iter().map(Step::Done)) else {
+            panic!("nothing to ask")
+        };
         assert_eq!((found.decision, &*found.reason, found.outcome()), (decision, reason, outcome));
     }
 
@@ -185,7 +215,7 @@ mod tests {
                 cacheable: true,
             }))
         };
-        let run = |steps: Vec<Step<Opinion>>| first_decided(steps.into_iter().map(|step| ("x", step)));
+        let run = |steps: Vec<Step<Opinion>>| first_decided(steps.into_iter());
         let (allow, none) = (|| Step::Done(Opinion::allow("")), || Step::Done(Opinion::no_opinion("")));
         assert_eq!(run(vec![none(), question(), allow()]), question());
         assert_eq!(run(vec![allow(), question()]), allow());

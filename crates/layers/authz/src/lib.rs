@@ -12,6 +12,7 @@ mod forbidden;
 mod opinion;
 pub mod rbac;
 mod review;
+pub mod webhook;
 
 pub use chain::{Authz, Mode};
 pub use deny::DenyList;

@@ -21,6 +21,8 @@ pub enum Resolver {
     AlwaysAllow,
     /// Lists nothing.
     AlwaysDeny,
+    /// Cannot list what it allows, to nobody.
+    Webhook,
 }
 
 impl Resolver {
@@ -30,6 +32,7 @@ impl Resolver {
             Mode::Rbac(rbac) => Self::Rbac(rbac.snapshot()),
             Mode::AlwaysAllow => Self::AlwaysAllow,
             Mode::AlwaysDeny => Self::AlwaysDeny,
+            Mode::Webhook(_) => Self::Webhook,
         }
     }
 }
@@ -71,6 +74,10 @@ pub fn rules_review(
             Resolver::Node if is_node(user) => {
                 review.incomplete = true;
                 review.errors.push("node authorizer does not support user rule resolution".into());
+            }
+            Resolver::Webhook => {
+                review.incomplete = true;
+                review.errors.push("webhook authorizer does not support user rule resolution".into());
             }
             Resolver::AlwaysAllow => review.add(PolicyRule {
                 api_groups: everything(),

@@ -1,0 +1,229 @@
+//! The webhook authorizer: another program's opinion, asked for by SubjectAccessReview.
+//!
+//! Nothing is sent here. [`Webhook::decide`] judges the match conditions, writes the review and asks
+//! [`Question::Access`]; whoever drives the decision finds the answer, and [`read_answer`] reads it.
+
+mod answer;
+mod review;
+
+use std::{fmt, sync::Arc};
+
+use cel::{AccessReviewSpec, CompileError, Environment, Expected, Program, Value};
+use types::{
+    AccessFailure, AccessReview, AccessStatus, Answer, Answers, Attributes, Decision, Question, Step,
+};
+
+pub use self::answer::{Refusal, read_answer, read_refusal};
+use crate::{Error, Opinion, opinion::aggregate};
+
+/// `subjectAccessReviewVersion`: the version of `authorization.k8s.io` that the webhook speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReviewVersion {
+    /// `v1`
+    V1,
+    /// `v1beta1`, which calls `groups` `group`.
+    V1Beta1,
+}
+
+impl ReviewVersion {
+    /// `authorization.k8s.io/v1`
+    pub const fn api_version(self) -> &'static str {
+        match self {
+            Self::V1 => "authorization.k8s.io/v1",
+            Self::V1Beta1 => "authorization.k8s.io/v1beta1",
+        }
+    }
+}
+
+/// `failurePolicy`: what holds when the webhook, or a match condition, cannot be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailurePolicy {
+    /// The next authorizer is asked; without an Allow from there it is still a 500.
+    NoOpinion,
+    /// The request is refused.
+    Deny,
+}
+
+impl FailurePolicy {
+    const fn decision(self) -> Decision {
+        match self {
+            Self::NoOpinion => Decision::NoOpinion,
+            Self::Deny => Decision::Deny,
+        }
+    }
+}
+
+/// An expression that must hold for the webhook to be asked.
+#[derive(Debug)]
+pub struct MatchCondition {
+    expression: String,
+    program: Program,
+}
+
+impl MatchCondition {
+    /// Compiles `expression` over `request`.
+    ///
+    /// # Errors
+    /// What is wrong with the expression, with line and column.
+    pub fn compile(expression: &str) -> Result<Self, CompileError> {
+        let program = Program::compile(expression, Environment::Request, Expected::Bool)?;
+        Ok(Self { expression: expression.to_owned(), program })
+    }
+
+    /// The expression as it was written.
+    pub fn expression(&self) -> &str {
+        &self.expression
+    }
+
+    fn holds(&self, spec: &AccessReviewSpec) -> Result<bool, String> {
+        let failed = |why: &dyn fmt::Display| {
+            format!("cel evaluation error: expression '{}' resulted in error: {why}", self.expression)
+        };
+        match self.program.evaluate(spec).result {
+            Ok(Value::Bool(holds)) => Ok(holds),
+            // The checker lets nothing else through.
+            Ok(_) => Err(failed(&"the result is no bool")),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+}
+
+/// One webhook of the chain. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Webhook(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    name: Arc<str>,
+    version: ReviewVersion,
+    failure_policy: FailurePolicy,
+    conditions: Vec<MatchCondition>,
+}
+
+/// What a webhook, or its configuration, says to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Yes, no, or not mine to say.
+    pub decision: Decision,
+    /// The webhook's own words.
+    pub reason: Arc<str>,
+    /// Why it could not say.
+    pub error: Option<WebhookError>,
+}
+
+/// Why a webhook had to be judged by its failure policy, or contradicts itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WebhookError {
+    /// A match condition has no value, and none is false.
+    #[error("{0}")]
+    MatchCondition(String),
+    /// There is no answer.
+    #[error("{}", .0.message)]
+    Unanswered(AccessFailure),
+    /// `allowed` and `denied` at once. It is a Deny, and a 500.
+    #[error("webhook subject access review returned both allow and deny response")]
+    AllowAndDeny,
+}
+
+impl Webhook {
+    /// A webhook that is asked when all `conditions` hold. `name` is what questions, metrics and
+    /// messages call it.
+    pub fn new(
+        name: &str,
+        version: ReviewVersion,
+        failure_policy: FailurePolicy,
+        conditions: Vec<MatchCondition>,
+    ) -> Self {
+        Self(Arc::new(Inner { name: name.into(), version, failure_policy, conditions }))
+    }
+
+    /// Its name in the configuration.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What the webhook says, once its answer is among `answers`.
+    pub fn decide(&self, at: &Attributes<'_>, answers: &Answers) -> Step<Said> {
+        match self.asks(at) {
+            Ok(true) => {}
+            Ok(false) => return Step::Done(Said::nothing()),
+            Err(error) => return Step::Done(self.failed(error)),
+        }
+        let question = Question::Access(AccessReview {
+            webhook: Arc::clone(&self.0.name),
+            review: review::write(at, self.0.version).into(),
+            cacheable: is_cacheable(at),
+        });
+        Step::Done(match answers.get(&question) {
+            None => return Step::Ask(question),
+            Some(Answer::Access(Ok(status))) => Said::by(status),
+            Some(Answer::Access(Err(failure))) => self.failed(WebhookError::Unanswered(failure.clone())),
+            Some(_) => {
+                let message = "the answer is that to another question".into();
+                let class = types::FailureClass::Response;
+                self.failed(WebhookError::Unanswered(AccessFailure { class, message }))
+            }
+        })
+    }
+
+    /// Whether all conditions hold.
+    // UPSTREAM: one false condition is a no whatever errors stand beside it (kube-apiserver 1.36)
+    fn asks(&self, at: &Attributes<'_>) -> Result<bool, WebhookError> {
+        if self.0.conditions.is_empty() {
+            return Ok(true);
+        }
+        let spec = review::spec(at);
+        let mut errors = Vec::new();
+        for condition in &self.0.conditions {
+            match condition.holds(&spec) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() {
+            return Ok(true);
+        }
+        Err(WebhookError::MatchCondition(aggregate(errors.iter().map(String::as_str))))
+    }
+
+    fn failed(&self, error: WebhookError) -> Said {
+        Said { decision: self.0.failure_policy.decision(), reason: Arc::default(), error: Some(error) }
+    }
+}
+
+impl Said {
+    fn nothing() -> Self {
+        Self { decision: Decision::NoOpinion, reason: Arc::default(), error: None }
+    }
+
+    // UPSTREAM: evaluationError plays no part, and `allowed` beside `denied` is a Deny with an error
+    // (kube-apiserver 1.36)
+    fn by(status: &AccessStatus) -> Self {
+        let (decision, error) = match (status.allowed, status.denied) {
+            (true, true) => (Decision::Deny, Some(WebhookError::AllowAndDeny)),
+            (false, true) => (Decision::Deny, None),
+            (true, false) => (Decision::Allow, None),
+            (false, false) => (Decision::NoOpinion, None),
+        };
+        Self { decision, reason: Arc::clone(&status.reason), error }
+    }
+}
+
+impl From<Said> for Opinion {
+    fn from(Said { decision, reason, error }: Said) -> Self {
+        Self { decision, reason, error: error.map(|error| Error(error.to_string())) }
+    }
+}
+
+/// Whether an answer may be remembered: what the requester can make longer at will is small.
+// UPSTREAM: less than 10,000 bytes; user, groups and extras do not count (kube-apiserver 1.36)
+fn is_cacheable(at: &Attributes<'_>) -> bool {
+    const LIMIT: usize = 10_000;
+    let parts =
+        [at.namespace, at.verb, at.api_group, at.api_version, at.resource, at.subresource, at.name, at.path];
+    parts.iter().map(|part| part.len()).sum::<usize>() < LIMIT
+}
+
+#[cfg(test)]
+mod tests;
