@@ -3,6 +3,7 @@
 mod anonymous;
 mod bearer_header;
 mod cel;
+mod node;
 mod rbac;
 mod rbac_aggregation;
 mod rbac_escalation;
@@ -18,6 +19,8 @@ pub const ALL: &[(&str, Run)] = &[
     ("anonymous.jsonl", anonymous::run),
     ("bearer_header.jsonl", bearer_header::run),
     ("cel.jsonl", cel::run),
+    ("node.jsonl", node::run),
+    ("node_podcertificaterequest.jsonl", node::run),
     ("rbac.jsonl", rbac::run),
     ("rbac_aggregation.jsonl", rbac_aggregation::run),
     ("rbac_escalation.jsonl", rbac_escalation::run),

@@ -7,13 +7,15 @@ use types::{
 };
 
 use crate::{
-    DenyList, Error, Opinion, Resolver, RulesReview, opinion::aggregate, rbac::Rbac, rules_review,
-    webhook::Webhook,
+    DenyList, Error, Opinion, Resolver, RulesReview, node::Node, opinion::aggregate, rbac::Rbac,
+    rules_review, webhook::Webhook,
 };
 
 /// An authorizer that the administrator chose: kube-apiserver's `--authorization-mode`.
 #[derive(Clone)]
 pub enum Mode {
+    /// What the pods of a kubelet's node need.
+    Node(Node),
     /// Roles and bindings.
     Rbac(Rbac),
     /// Everything goes.
@@ -28,6 +30,7 @@ impl Mode {
     /// As the flag spells it.
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::Node(_) => "Node",
             Self::Rbac(_) => "RBAC",
             Self::AlwaysAllow => "AlwaysAllow",
             Self::AlwaysDeny => "AlwaysDeny",
@@ -46,6 +49,7 @@ impl Mode {
     /// What this authorizer says; [`Authz::decide`] asks one after another.
     fn decide(&self, at: &Attributes<'_>, answers: &Answers) -> Step<Opinion> {
         Step::Done(match self {
+            Self::Node(node) => node.decide(at),
             Self::Rbac(rbac) => rbac.decide(at),
             Self::AlwaysAllow => Opinion::allow(""),
             // UPSTREAM: AlwaysDeny has no opinion, so that a later authorizer may still allow (kube-apiserver 1.36)

@@ -1,7 +1,8 @@
 //! Layer 4: may they do this?
 //!
 //! [`Authz`] asks its authorizers one after another, as kube-apiserver's chain does; [`rbac`] is the
-//! one that most clusters rely on. A refusal becomes a [`forbidden`] status in kube-apiserver's words.
+//! one that most clusters rely on, [`node`] keeps a kubelet to its own pods. A refusal becomes a
+//! [`forbidden`] status in kube-apiserver's words.
 //!
 //! Invariant: only [`Decision::Allow`](types::Decision::Allow) lets a request through. An error, a
 //! missing role, an empty chain or an unknown kind of subject never does.
@@ -9,9 +10,11 @@
 mod chain;
 mod deny;
 mod forbidden;
+pub mod node;
 mod opinion;
 pub mod rbac;
 mod review;
+mod shards;
 pub mod webhook;
 
 pub use chain::{Authz, Mode};

@@ -26,7 +26,6 @@ pub mod escalation;
 mod grants;
 mod object;
 mod rule;
-mod shards;
 mod world;
 
 #[cfg(test)]
@@ -43,6 +42,7 @@ use parking_lot::Mutex;
 use types::Attributes;
 
 pub use object::{Kind, RbacObject};
+pub(crate) use rule::is_joined;
 pub use world::World;
 
 use crate::Opinion;

@@ -6,9 +6,9 @@ use k8s_openapi::api::{
     authorization::v1::{NonResourceRule, ResourceRule, SubjectRulesReviewStatus},
     rbac::v1::PolicyRule,
 };
-use types::{Status, StatusReason, User, group, username};
+use types::{Status, StatusReason, User};
 
-use crate::{Mode, opinion::aggregate, rbac::Snapshot};
+use crate::{Mode, node::node_name, opinion::aggregate, rbac::Snapshot};
 
 /// One authorizer as a source of rules.
 #[derive(Clone)]
@@ -29,6 +29,7 @@ impl Resolver {
     /// The resolver that belongs to a mode, on its newest state.
     pub fn of(mode: &Mode) -> Self {
         match mode {
+            Mode::Node(_) => Self::Node,
             Mode::Rbac(rbac) => Self::Rbac(rbac.snapshot()),
             Mode::AlwaysAllow => Self::AlwaysAllow,
             Mode::AlwaysDeny => Self::AlwaysDeny,
@@ -71,7 +72,7 @@ pub fn rules_review(
                 rules.into_iter().for_each(|rule| review.add(rule));
                 review.errors.extend(errors);
             }
-            Resolver::Node if is_node(user) => {
+            Resolver::Node if node_name(user).is_some() => {
                 review.incomplete = true;
                 review.errors.push("node authorizer does not support user rule resolution".into());
             }
@@ -126,8 +127,4 @@ impl RulesReview {
 
 fn everything() -> Option<Vec<String>> {
     Some(vec!["*".into()])
-}
-
-fn is_node(user: &User) -> bool {
-    user.name.starts_with(username::NODE_PREFIX) && user.in_group(group::NODES)
 }

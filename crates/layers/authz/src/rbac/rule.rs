@@ -35,7 +35,7 @@ fn covers_resource(pattern: &str, at: &Attributes<'_>) -> bool {
 }
 
 /// Whether `text` is `resource/subresource`, or `resource` where there is no subresource.
-fn is_joined(text: &str, resource: &str, subresource: &str) -> bool {
+pub(crate) fn is_joined(text: &str, resource: &str, subresource: &str) -> bool {
     let Some(rest) = text.strip_prefix(resource) else { return false };
     if subresource.is_empty() { rest.is_empty() } else { rest.strip_prefix('/') == Some(subresource) }
 }

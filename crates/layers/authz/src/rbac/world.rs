@@ -9,10 +9,8 @@ use hashbrown::Equivalent;
 use k8s_openapi::api::rbac::v1::{PolicyRule, RoleRef, Subject};
 use types::{User, quote};
 
-use super::{
-    object::{Binding, Holder, Key, KeyRef, Kind, RbacObject, holders_of},
-    shards::Shards,
-};
+use super::object::{Binding, Holder, Key, KeyRef, Kind, RbacObject, holders_of};
+use crate::shards::Shards;
 
 /// Roles and bindings. A clone is cheap, and a change to one leaves the other as it was.
 #[derive(Clone, Default)]

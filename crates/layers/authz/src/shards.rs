@@ -13,7 +13,7 @@ const FAN_OUT: usize = 64;
 
 /// A map in pieces, two levels deep, which clones share until one of them changes a piece.
 #[derive(Clone)]
-pub(super) struct Shards<K, V> {
+pub(crate) struct Shards<K, V> {
     hasher: DefaultHashBuilder,
     branches: Arc<[Branch<K, V>]>,
 }
@@ -30,24 +30,24 @@ impl<K, V> Default for Shards<K, V> {
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> Shards<K, V> {
-    pub(super) fn get<Q: Hash + Equivalent<K>>(&self, key: &Q) -> Option<&V> {
+    pub(crate) fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<&V> {
         let (branch, leaf) = self.place_of(key);
         self.branches.get(branch)?.get(leaf)?.get(key)
     }
 
     /// The one piece that holds `key` or would hold it, to be changed. There always is one.
-    pub(super) fn leaf_mut(&mut self, key: &impl Hash) -> Option<&mut HashMap<K, V>> {
+    pub(crate) fn leaf_mut(&mut self, key: &(impl Hash + ?Sized)) -> Option<&mut HashMap<K, V>> {
         let (branch, leaf) = self.place_of(key);
         let branch = Arc::make_mut(&mut self.branches).get_mut(branch)?;
         Arc::make_mut(branch).get_mut(leaf).map(Arc::make_mut)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.branches.iter().flat_map(|branch| branch.iter()).flat_map(|leaf| leaf.iter())
     }
 
     /// A leaf uses the lowest and the highest bits of its own hash; other ones choose the leaf.
-    fn place_of(&self, key: &impl Hash) -> (usize, usize) {
+    fn place_of(&self, key: &(impl Hash + ?Sized)) -> (usize, usize) {
         let bits = (self.hasher.hash_one(key) >> 32) as usize;
         (bits % FAN_OUT, bits / FAN_OUT % FAN_OUT)
     }
