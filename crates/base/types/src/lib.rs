@@ -5,6 +5,7 @@
 //! run the same code.
 
 mod attributes;
+pub mod dns_name;
 pub mod duration;
 pub mod json;
 mod media;

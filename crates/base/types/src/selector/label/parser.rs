@@ -2,6 +2,7 @@
 //! operator can stand.
 
 use super::{LabelOperator, LabelRequirement, SelectorError};
+use crate::dns_name::is_subdomain_of_any_length;
 
 const OPERATORS: &str = "in, notin, =, ==, !=, gt, lt";
 const KEY_PREFIX_RULE: &str = "prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric \
@@ -151,7 +152,7 @@ fn check_key(key: &str) -> Result<(), SelectorError> {
         Some((prefix, _)) if prefix.len() > 253 => {
             return Err(invalid("prefix part must be no more than 253 bytes"));
         }
-        Some((prefix, _)) if !is_subdomain(prefix) => return Err(invalid(KEY_PREFIX_RULE)),
+        Some((prefix, _)) if !is_subdomain_of_any_length(prefix) => return Err(invalid(KEY_PREFIX_RULE)),
         Some((_, name)) => name,
     };
     if name.is_empty() {
@@ -186,14 +187,6 @@ fn is_name(text: &str) -> bool {
     let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     let outer = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
     text.bytes().all(inner) && outer(text.as_bytes().first()) && outer(text.as_bytes().last())
-}
-
-/// Labels of lower-case letters, digits and inner hyphens, separated by dots.
-fn is_subdomain(text: &str) -> bool {
-    text.split('.').all(|label| {
-        let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        !label.is_empty() && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
-    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
