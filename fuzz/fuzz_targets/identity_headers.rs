@@ -1,10 +1,13 @@
 //! Header lines: after stripping no identity header is left, whatever it was called, and a user that
-//! is set stands there alone.
+//! is set stands there alone. Whoever the lines ask to impersonate is set as exactly that user: what
+//! the API server reads of the headers is who was decided on.
 #![no_main]
 
+use authz::{Impersonation, Opinion};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
-use types::User;
+use request::RequestInfo;
+use types::{Step, Timestamp, User};
 use upstream::identity::{Identity, IdentityHeaders, strip};
 
 fuzz_target!(|text: &[u8]| {
@@ -17,6 +20,7 @@ fuzz_target!(|text: &[u8]| {
             headers.append(name, value);
         }
     }
+    let impersonated = effective(headers.clone());
     let before = headers.keys().filter(|name| is_identity(name)).count();
     let stripped = strip(&mut headers);
     let counted = stripped.impersonate + stripped.front_proxy + stripped.aliased;
@@ -38,7 +42,31 @@ fuzz_target!(|text: &[u8]| {
         ("impersonate-group", b"system:authenticated"),
     ];
     assert_eq!(told, expected);
+
+    let Some(user) = impersonated else { return };
+    let Ok(identity) = Identity::new(&user) else {
+        // Only blanks that HTTP/1.1 would trim; a header has brought all else here.
+        let texts = user.groups.iter().chain([&user.name, &user.uid]).chain(user.extra.values().flatten());
+        let blank = [' ', '\t'];
+        assert!(texts.into_iter().any(|text| text.trim_matches(blank) != text), "{user:?}");
+        return;
+    };
+    identity.replace_in(&IdentityHeaders::default(), &mut headers);
+    assert_eq!(Impersonation::new(true).requested(&mut headers).expect("a user with a name"), Some(user));
+    assert!(!headers.keys().any(is_identity));
 });
+
+/// The user that the headers ask for, to a requester who may be anybody.
+fn effective(mut headers: HeaderMap) -> Option<User> {
+    let impersonation = Impersonation::new(true);
+    let wanted = impersonation.requested(&mut headers).ok()??;
+    let requester = User::new("root", ["system:authenticated"]);
+    let info = RequestInfo::parse("GET", "/version").expect("a request line");
+    let yes = &mut |_: &_| Step::Done(Opinion::allow(""));
+    let decided = impersonation.decide(&wanted, &info.attributes(&requester), Timestamp::UNIX_EPOCH, yes);
+    let Step::Done(Ok(impersonated)) = decided else { panic!("everything is allowed") };
+    Some(User::clone(&impersonated.user))
+}
 
 /// Read on its own: letter by letter, any of `-`, `_` and `.` for a hyphen.
 fn is_identity(name: &HeaderName) -> bool {

@@ -3,6 +3,7 @@
 mod anonymous;
 mod bearer_header;
 mod cel;
+mod impersonation;
 mod node;
 mod rbac;
 mod rbac_aggregation;
@@ -19,6 +20,8 @@ pub const ALL: &[(&str, Run)] = &[
     ("anonymous.jsonl", anonymous::run),
     ("bearer_header.jsonl", bearer_header::run),
     ("cel.jsonl", cel::run),
+    ("constrained_impersonation.jsonl", impersonation::constrained),
+    ("impersonation.jsonl", impersonation::legacy),
     ("node.jsonl", node::run),
     ("node_podcertificaterequest.jsonl", node::run),
     ("rbac.jsonl", rbac::run),

@@ -24,6 +24,8 @@ pub(crate) enum Answer {
     Unauthorized,
     /// 403 of layers that refuse by rule.
     Forbidden(Status),
+    /// 400 to a request that asks to act as parts of nobody.
+    BadImpersonation(Status),
     /// Any other `metav1.Status`.
     Status(Status),
     /// 400 before there is a request that could be talked about.
@@ -64,7 +66,7 @@ impl Answer {
     /// The status that the body carries, if it carries one.
     pub(crate) fn status(&self) -> Option<&Status> {
         match self {
-            Self::Forbidden(status) | Self::Status(status) => Some(status),
+            Self::Forbidden(status) | Self::BadImpersonation(status) | Self::Status(status) => Some(status),
             _ => None,
         }
     }
@@ -73,7 +75,7 @@ impl Answer {
     pub(crate) fn code(&self) -> StatusCode {
         let code = match self {
             Self::Unauthorized => 401,
-            Self::Forbidden(status) | Self::Status(status) => status.code,
+            Self::Forbidden(status) | Self::BadImpersonation(status) | Self::Status(status) => status.code,
             Self::BadRequest => 400,
             Self::HeadersTooLarge => 431,
             Self::TooManyRequests => 429,
@@ -136,7 +138,9 @@ fn text(value: Option<&HeaderValue>) -> Option<&str> {
 pub(crate) fn write(answer: &Answer, manner: &Manner, audit_id: &HeaderValue) -> Response<Bytes> {
     let (content_type, body) = match answer {
         Answer::Unauthorized => status_body(&Status::unauthorized(), manner),
-        Answer::Forbidden(status) | Answer::Status(status) => status_body(status, manner),
+        Answer::Forbidden(status) | Answer::BadImpersonation(status) | Answer::Status(status) => {
+            status_body(status, manner)
+        }
         // UPSTREAM: net/http answers malformed requests like this (kube-apiserver 1.36)
         Answer::BadRequest => (PLAIN, Bytes::from_static(b"400 Bad Request")),
         Answer::HeadersTooLarge => (PLAIN, Bytes::from_static(b"431 Request Header Fields Too Large")),
@@ -160,6 +164,7 @@ pub(crate) fn write(answer: &Answer, manner: &Manner, audit_id: &HeaderValue) ->
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         Answer::Forbidden(_)
+        | Answer::BadImpersonation(_)
         | Answer::NotUnderstood(_)
         | Answer::Internal(_)
         | Answer::NotReady(_)

@@ -29,6 +29,6 @@ mod status;
 mod tokens;
 mod worker;
 
-pub use options::{AuditLogMode, Options};
+pub use options::{AuditLogMode, FeatureGates, Options};
 pub use running::{Running, StartError, start};
 pub use settings::{LoadError, Settings, Warning};

@@ -52,6 +52,9 @@ pub struct Options {
     /// `--rbac-from`: a folder of RBAC objects to decide by, instead of watching the upstream's.
     pub rbac_from: Option<PathBuf>,
 
+    /// `--feature-gates`: those of kube-apiserver that change what the gate decides.
+    pub feature_gates: FeatureGates,
+
     /// `--max-requests-inflight`: reading requests at a time; 0: no limit.
     pub max_requests_inflight: u32,
     /// `--max-mutating-requests-inflight`: changing requests at a time; 0: no limit.
@@ -95,6 +98,7 @@ impl Default for Options {
             deny_user: Vec::new(),
             deny_group: Vec::new(),
             rbac_from: None,
+            feature_gates: FeatureGates::default(),
             max_requests_inflight: 400,
             max_mutating_requests_inflight: 200,
             audit_log_path: None,
@@ -105,5 +109,19 @@ impl Default for Options {
             own_paths_on_main: false,
             workers: None,
         }
+    }
+}
+
+/// kube-apiserver's feature gates, as far as they change what the gate decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeatureGates {
+    /// `ConstrainedImpersonation`: whether a right to impersonate can be limited to what is done
+    /// with it. On, as by default in kube-apiserver 1.36; off, only the verb `impersonate` counts.
+    pub constrained_impersonation: bool,
+}
+
+impl Default for FeatureGates {
+    fn default() -> Self {
+        Self { constrained_impersonation: true }
     }
 }

@@ -88,7 +88,7 @@ async fn decide(
     let known = authn::identify(worker, read, request, exchange).await.noted(exchange)?;
     let begun = audit::begin(worker, known, secured, request, exchange).noted(exchange)?;
     let standing = standing::check(worker, begun, request).noted(exchange)?;
-    let acting = impersonation::decide(worker, standing, request).noted(exchange)?;
+    let acting = impersonation::decide(worker, standing, request, exchange).await.noted(exchange)?;
     let seated = flow::take_seat(worker, acting, request, exchange).noted(exchange)?;
     let permitted = authz::decide(worker, seated, request, exchange).await.noted(exchange)?;
     let admitted = admission::admit(permitted).noted(exchange)?;

@@ -12,7 +12,7 @@ use ::upstream::{IdentityHeaders, Pool};
 use admission::MaxInFlight;
 use audit::Policy;
 use authz::{
-    Authz, Mode,
+    Authz, Impersonation, Mode,
     rbac::{Rbac, World},
 };
 use bytes::Bytes;
@@ -256,6 +256,7 @@ pub(crate) fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, St
         authn: settings.authn,
         remote: Remote::new(UpstreamObjects::new(own_pool), runtime.handle().clone()),
         authz: Authz::new(settings.deny, vec![Mode::Rbac(rbac)]),
+        impersonation: Impersonation::new(settings.feature_gates.constrained_impersonation),
         rbac: source,
         in_flight: MaxInFlight::new(settings.limits),
         audit,

@@ -21,7 +21,9 @@ use sinks::log::{LogOptions, Target};
 use tls::{ClientCertificates as AskFor, KeyPair, Pem, ServerSettings, ServerTls};
 use upstream::Upstream;
 
-use crate::{Options, certificate::ClientCertificates, own_paths::OwnPaths, status::LayerStates};
+use crate::{
+    FeatureGates, Options, certificate::ClientCertificates, own_paths::OwnPaths, status::LayerStates,
+};
 
 pub use warnings::Warning;
 use warnings::Warnings;
@@ -35,6 +37,7 @@ pub struct Settings {
     pub(crate) certificates: ClientCertificates,
     pub(crate) authn: Authn,
     pub(crate) deny: DenyList,
+    pub(crate) feature_gates: FeatureGates,
     /// None: watched upstream.
     pub(crate) rbac: Option<Vec<RbacObject>>,
     pub(crate) limits: Limits,
@@ -152,6 +155,7 @@ impl Options {
             certificates: ClientCertificates { authority },
             authn,
             deny,
+            feature_gates: self.feature_gates,
             rbac,
             limits: Limits {
                 non_mutating: NonZeroU32::new(self.max_requests_inflight),

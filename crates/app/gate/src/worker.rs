@@ -5,7 +5,7 @@ use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 use admission::MaxInFlight;
 use audit::Policy;
 use authn::Authn;
-use authz::Authz;
+use authz::{Authz, Impersonation};
 use hyper::body::Incoming;
 use network::AllowList;
 use parking_lot::Mutex;
@@ -77,6 +77,7 @@ pub(crate) struct Gate {
     pub(crate) authn: Authn,
     pub(crate) remote: remote::Remote,
     pub(crate) authz: Authz,
+    pub(crate) impersonation: Impersonation,
     pub(crate) rbac: RbacSource,
     pub(crate) in_flight: MaxInFlight,
     pub(crate) audit: Option<Auditor>,
@@ -143,6 +144,10 @@ impl Worker {
             return Ok(Arc::clone(identity));
         }
         let identity = Arc::new(Identity::new(user)?);
+        // Nobody else holds on to it, so nobody will come with it again.
+        if Arc::strong_count(user) == 1 {
+            return Ok(identity);
+        }
         if identities.0.len() >= Identities::MOST {
             identities.0.clear();
         }

@@ -12,6 +12,8 @@ mod answers;
 mod attacks;
 #[path = "gate/drain.rs"]
 mod drain;
+#[path = "gate/impersonation.rs"]
+mod impersonation;
 #[path = "gate/museum.rs"]
 mod museum;
 #[path = "gate/raw.rs"]

@@ -12,8 +12,8 @@ const MAX_QUESTIONS: usize = 8;
 
 /// A decision asked more questions than any decision has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a decision asked more than {MAX_QUESTIONS} questions")]
-pub struct TooManyQuestions;
+#[error("a decision asked more than {0} questions")]
+pub struct TooManyQuestions(pub usize);
 
 /// Runs `decide` at `now`, answering what it asks, until it is done. It is run once for each
 /// question and once more; side effects have no place in it.
@@ -22,7 +22,17 @@ pub async fn drive<T>(
     now: Timestamp,
     decide: impl FnMut(&Answers) -> Step<T>,
 ) -> Result<T, TooManyQuestions> {
-    run(remote, now, MAX_AGE, decide).await.map(|(result, _)| result)
+    drive_up_to(MAX_QUESTIONS, remote, now, decide).await
+}
+
+/// As [`drive`], for decisions that consist of many: it is an error to ask more than `most`.
+pub async fn drive_up_to<T>(
+    most: usize,
+    remote: &Remote,
+    now: Timestamp,
+    decide: impl FnMut(&Answers) -> Step<T>,
+) -> Result<T, TooManyQuestions> {
+    run(most, remote, now, MAX_AGE, decide).await.map(|(result, _)| result)
 }
 
 /// As [`drive`], but a result that is `doubtful` is not given if it rests on answers from before
@@ -38,16 +48,17 @@ pub async fn drive_confirmed<T>(
     doubtful: impl Fn(&T) -> bool,
     mut decide: impl FnMut(&Answers) -> Step<T>,
 ) -> Result<T, TooManyQuestions> {
-    let (result, as_of) = run(remote, now, MAX_AGE, &mut decide).await?;
+    let (result, as_of) = run(MAX_QUESTIONS, remote, now, MAX_AGE, &mut decide).await?;
     // A time after `now` is of a clock that has been set back since, or of one who came later and
     // shared the look-up.
     if as_of.is_some_and(|then| then != now) && doubtful(&result) {
-        return run(remote, now, Duration::ZERO, decide).await.map(|(result, _)| result);
+        return run(MAX_QUESTIONS, remote, now, Duration::ZERO, decide).await.map(|(result, _)| result);
     }
     Ok(result)
 }
 
 async fn run<T>(
+    most: usize,
     remote: &Remote,
     now: Timestamp,
     max_age: Duration,
@@ -58,11 +69,11 @@ async fn run<T>(
         match decide(&answers) {
             Step::Done(result) => return Ok((result, answers.as_of())),
             // A question that comes back although it was answered would come back for ever.
-            Step::Ask(question) if answers.len() < MAX_QUESTIONS && answers.get(&question).is_none() => {
+            Step::Ask(question) if answers.len() < most && answers.get(&question).is_none() => {
                 let (answer, as_of) = remote.ask(&question, now, max_age).await;
                 answers.give_as_of(question, answer, as_of);
             }
-            Step::Ask(_) => return Err(TooManyQuestions),
+            Step::Ask(_) => return Err(TooManyQuestions(most)),
         }
     }
 }

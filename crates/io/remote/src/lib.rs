@@ -12,7 +12,7 @@ mod facts;
 mod objects;
 mod remote;
 
-pub use drive::{TooManyQuestions, drive, drive_confirmed};
+pub use drive::{TooManyQuestions, drive, drive_confirmed, drive_up_to};
 pub use facts::{BadObject, read_facts};
 pub use objects::{ObjectSource, UpstreamObjects};
 pub use remote::{MAX_AGE, Remote};

@@ -335,6 +335,11 @@ impl Worker {
         self.shard.0.lock().attempts.add(Attempt::Error);
     }
 
+    /// A requester asked to act as somebody else, and may in this mode of impersonation, or may not.
+    pub fn impersonated(&self, mode: Option<&'static str>) {
+        self.shard.0.lock().impersonated(mode);
+    }
+
     /// An identity header of the client was taken away.
     pub fn stripped(&self, how: Stripped) {
         self.shard.0.lock().stripped.add(how);

@@ -95,7 +95,7 @@ fn show_info(info: &RequestInfo, is_resource: bool) -> Value {
     shown.into()
 }
 
-fn show_selector<S>(
+pub(super) fn show_selector<S>(
     selector: &Result<S, SelectorError>,
     requirements: fn(&S) -> Vec<Value>,
 ) -> Option<Value> {
@@ -106,14 +106,14 @@ fn show_selector<S>(
     }
 }
 
-fn show_fields(selector: &FieldSelector) -> Vec<Value> {
+pub(super) fn show_fields(selector: &FieldSelector) -> Vec<Value> {
     let requirements = selector.requirements().iter();
     requirements
         .map(|r| json!({"field": r.field, "operator": r.operator.as_str(), "value": r.value}))
         .collect()
 }
 
-fn show_labels(selector: &LabelSelector) -> Vec<Value> {
+pub(super) fn show_labels(selector: &LabelSelector) -> Vec<Value> {
     let requirements = selector.requirements().iter();
     requirements.map(|r| json!({"key": r.key, "operator": r.operator.as_str(), "values": r.values})).collect()
 }

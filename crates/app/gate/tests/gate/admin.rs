@@ -10,7 +10,7 @@ use testkit::{Folder, Reply, Upstream};
 
 use crate::world::{World, request};
 
-fn admin(world: &World, head: &str) -> (u16, String) {
+pub(crate) fn admin(world: &World, head: &str) -> (u16, String) {
     admin_by_name(world, "localhost:8080", head)
 }
 

@@ -1,5 +1,6 @@
 //! `portcullis serve`: the gate in front of an API server.
 
+mod feature_gates;
 mod refused;
 
 use std::{
@@ -101,6 +102,9 @@ struct Authorization {
     /// Decide by the RBAC objects in the YAML and JSON files of a folder [default: watch the upstream's]
     #[arg(long, value_name = "DIR")]
     rbac_from: Option<PathBuf>,
+    /// Feature gates of kube-apiserver; ConstrainedImpersonation=false leaves the verb impersonate alone
+    #[arg(long, value_name = "GATE=BOOL", value_delimiter = ',', value_parser = feature_gates::setting)]
+    feature_gates: Vec<feature_gates::Setting>,
     /// Users refused whatever allows them, system:masters included; may be repeated
     #[arg(long, value_name = "USER")]
     deny_user: Vec<String>,
@@ -183,6 +187,7 @@ impl Serve {
             deny_user: authorization.deny_user,
             deny_group: authorization.deny_group,
             rbac_from: authorization.rbac_from,
+            feature_gates: feature_gates::all(&authorization.feature_gates),
             max_requests_inflight: limits.max_requests_inflight,
             max_mutating_requests_inflight: limits.max_mutating_requests_inflight,
             audit_log_path: audit.audit_log_path,

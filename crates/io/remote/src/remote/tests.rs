@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use types::{Answers, ObjectFacts, ObjectKind, Step};
 
 use super::*;
-use crate::{TooManyQuestions, drive, drive_confirmed};
+use crate::{TooManyQuestions, drive, drive_confirmed, drive_up_to};
 
 /// Answers what it is told to, when it is told to.
 #[derive(Default)]
@@ -184,7 +184,7 @@ async fn ends_a_decision_that_does_not() {
     let (told, remote) = setup();
     told.tell(Answer::NotFound);
     let again = drive(&remote, at(0), |_| Step::<()>::Ask(question())).await;
-    assert_eq!(again, Err(TooManyQuestions));
+    assert_eq!(again, Err(TooManyQuestions(8)));
     let more = drive(&remote, at(0), |answers| {
         let name = answers.len().to_string();
         Step::<()>::Ask(Question::Object(ObjectRef {
@@ -193,5 +193,14 @@ async fn ends_a_decision_that_does_not() {
             name,
         }))
     });
-    assert_eq!(more.await, Err(TooManyQuestions));
+    assert_eq!(more.await, Err(TooManyQuestions(8)));
+    let many = drive_up_to(20, &remote, at(0), |answers| match answers.len() {
+        20 => Step::Done(()),
+        number => Step::Ask(Question::Object(ObjectRef {
+            kind: ObjectKind::Node,
+            namespace: String::new(),
+            name: number.to_string(),
+        })),
+    });
+    assert_eq!(many.await, Ok(()));
 }

@@ -97,6 +97,8 @@ pub(super) struct Counts {
     pub(super) handshake_errors: u64,
     /// Few of the possible pairs ever occur.
     denials: Vec<(Layer, Reason, u64)>,
+    /// By mode; those refused under the empty one.
+    impersonations: Vec<(&'static str, u64)>,
 }
 
 impl Counts {
@@ -108,6 +110,17 @@ impl Counts {
         match self.denials.iter_mut().find(|(l, r, _)| (*l, *r) == (layer, reason)) {
             Some((.., number)) => *number += count,
             None => self.denials.push((layer, reason, count)),
+        }
+    }
+
+    pub(super) fn impersonated(&mut self, mode: Option<&'static str>) {
+        self.add_impersonations(mode.unwrap_or_default(), 1);
+    }
+
+    fn add_impersonations(&mut self, mode: &'static str, count: u64) {
+        match self.impersonations.iter_mut().find(|(known, _)| *known == mode) {
+            Some((_, number)) => *number += count,
+            None => self.impersonations.push((mode, count)),
         }
     }
 
@@ -126,6 +139,9 @@ impl Counts {
         for &(layer, reason, count) in &other.denials {
             self.add_denials(layer, reason, count);
         }
+        for &(mode, count) in &other.impersonations {
+            self.add_impersonations(mode, count);
+        }
     }
 
     pub(super) fn expose(&mut self, page: &mut Exposition) {
@@ -133,7 +149,7 @@ impl Counts {
         self.expose_under_our_names(page);
     }
 
-    fn expose_under_upstream_names(&self, page: &mut Exposition) {
+    fn expose_under_upstream_names(&mut self, page: &mut Exposition) {
         self.requests.expose(page);
         self.in_flight.expose(
             page,
@@ -156,6 +172,17 @@ impl Counts {
             "username",
             "Authenticated requests, by well-known user name.",
         );
+        self.impersonations.sort_unstable();
+        let mut family = page.family(
+            "apiserver_impersonation_attempts_total",
+            Kind::Counter,
+            "Requests to act as somebody else, by decision and mode.",
+        );
+        // UPSTREAM: refusals count under an empty mode (kube-apiserver 1.36)
+        for (mode, count) in &self.impersonations {
+            let decision = if mode.is_empty() { "denied" } else { "allowed" };
+            family.sample(&[("decision", decision), ("mode", mode)], *count);
+        }
         page.family(
             "apiserver_tls_handshake_errors_total",
             Kind::Counter,

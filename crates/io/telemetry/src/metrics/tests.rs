@@ -217,6 +217,8 @@ fn full_page() -> String {
     worker.stripped(Stripped::Alias);
     worker.upstream_failed(UpstreamFailure::Cut);
     worker.handshake_failed();
+    worker.impersonated(Some("user-info"));
+    worker.impersonated(None);
     for header in ["WebSocket", "SPDY/3.1", "spdy/3.1", "h2c"] {
         worker.upgraded(UpgradedTo::of(header.as_bytes()));
     }
@@ -315,7 +317,7 @@ fn names_types_labels_and_buckets_are_those_of_kube_apiserver() {
             assert_eq!(bounds, texts(&metric["buckets"]), "{name}");
         }
     }
-    assert_eq!(checked, 8, "every apiserver_* and authenti* family of ours is one of kube-apiserver's");
+    assert_eq!(checked, 9, "every apiserver_* and authenti* family of ours is one of kube-apiserver's");
 }
 
 #[test]

@@ -46,7 +46,6 @@ const REFUSED: &[Refused] = &[
     no("advertise-address", UPSTREAM),
     no("cors-allowed-origins", "browsers are not served across origins"),
     no("external-hostname", UPSTREAM),
-    no("feature-gates", NOT_YET),
     no("emulated-version", UPSTREAM),
     no("min-compatibility-version", UPSTREAM),
     no("emulation-forward-compatible", UPSTREAM),
