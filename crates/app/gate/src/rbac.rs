@@ -7,7 +7,7 @@ pub(crate) enum RbacSource {
     /// `--rbac-from`: a folder, read once.
     Folder,
     /// The upstream, watched.
-    Watch(watch::RbacWatch),
+    Watch(watch::Watch),
 }
 
 impl RbacSource {
@@ -15,7 +15,7 @@ impl RbacSource {
     pub(crate) fn not_known(&self) -> Option<String> {
         let Self::Watch(watch) = self else { return None };
         let waiting: Vec<_> =
-            watch.status().iter().filter(|kind| !kind.synced).map(|kind| kind.kind.as_str()).collect();
+            watch.status().iter().filter(|kind| !kind.synced).map(|kind| kind.kind).collect();
         (!waiting.is_empty()).then(|| format!("RBAC objects are not known yet: {}", waiting.join(", ")))
     }
 
@@ -24,9 +24,7 @@ impl RbacSource {
         let Self::Watch(watch) = self else { return None };
         watch.status().into_iter().find_map(|kind| match kind.health {
             watch::Health::On => None,
-            watch::Health::Degraded { reason } => {
-                Some((kind.since, format!("{}: {reason}", kind.kind.as_str())))
-            }
+            watch::Health::Degraded { reason } => Some((kind.since, format!("{}: {reason}", kind.kind))),
         })
     }
 }

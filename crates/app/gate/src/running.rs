@@ -228,7 +228,7 @@ pub(crate) fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, St
         None => {
             let rbac = Rbac::default();
             let _within = runtime.enter();
-            let watch = ::watch::RbacWatch::start(Arc::clone(&upstream), rbac.clone());
+            let watch = ::watch::Watch::rbac(Arc::clone(&upstream), rbac.clone());
             if let Err(error) = runtime.block_on(watch.synced(SYNC_WITHIN)) {
                 tracing::warn!(%error, "the gate opens without them, and allows nothing that they would");
             }

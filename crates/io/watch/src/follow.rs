@@ -2,7 +2,6 @@
 
 use std::{fmt::Debug, pin::pin, time::Duration};
 
-use authz::rbac::{Kind, RbacObject};
 use futures_util::StreamExt as _;
 use kube::{
     Api, Client, Resource,
@@ -14,24 +13,28 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
+use crate::family::Family;
+
 /// How long one step of a list may take; a server that is up answers within seconds.
 const LIST_STEP: Duration = Duration::from_secs(60);
 
+/// When to look again whether a kind is served that was not.
+const NOT_SERVED: Duration = Duration::from_secs(60);
+
 /// What the writer is told.
-#[derive(Debug)]
-pub(crate) enum Change {
+pub(crate) enum Change<F: Family> {
     /// These are all there are.
-    Listed(Kind, Vec<RbacObject>),
+    Listed(F::Kind, Vec<F::Object>),
     /// This one is new, or other than it was.
-    Applied(Kind, Box<RbacObject>),
+    Applied(F::Kind, Box<F::Object>),
     /// This one is gone: namespace and name.
-    Deleted(Kind, String, String),
+    Deleted(F::Kind, String, String),
     /// The kind is no longer followed, and why.
-    Lost(Kind, String),
+    Lost(F::Kind, String),
 }
 
-impl Change {
-    pub(crate) fn kind(&self) -> Kind {
+impl<F: Family> Change<F> {
+    pub(crate) fn kind(&self) -> F::Kind {
         match self {
             Self::Listed(kind, _)
             | Self::Applied(kind, _)
@@ -46,40 +49,49 @@ impl Change {
 /// A watch that the server ends in good order goes on where it was. After an error everything is
 /// listed anew, also where kube's watcher would go on: that way whatever vanished or was not
 /// understood meanwhile cannot stay behind, and the end of the list is a sign that all is well.
-pub(crate) async fn follow<K>(client: Client, kind: Kind, changes: mpsc::Sender<Change>)
+pub(crate) async fn follow<K, F>(client: Client, kind: F::Kind, changes: mpsc::Sender<Change<F>>)
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
-    RbacObject: From<K>,
+    F: Family,
+    F::Object: From<K>,
 {
     let api: Api<K> = Api::all(client);
     let mut backoff = DefaultBackoff::default();
     loop {
-        let reason = match follow_once(&api, kind, &changes, &mut backoff).await {
+        let (change, pause) = match follow_once(&api, kind, &changes, &mut backoff).await {
             Ended::NobodyListens => return,
-            Ended::Lost(reason) => reason,
+            Ended::NotServed if F::may_be_absent(kind) => (Change::Listed(kind, Vec::new()), NOT_SERVED),
+            Ended::NotServed => {
+                (Change::Lost(kind, "the API server does not serve it".to_owned()), NOT_SERVED)
+            }
+            Ended::Lost(reason) => (Change::Lost(kind, reason), backoff.next().unwrap_or(LIST_STEP)),
         };
-        tracing::warn!(kind = kind.as_str(), reason, "the watch of RBAC objects broke and begins again");
-        if changes.send(Change::Lost(kind, reason)).await.is_err() {
+        if let Change::Lost(_, reason) = &change {
+            tracing::warn!(kind = F::name(kind), reason, "a watch broke and begins again");
+        }
+        if changes.send(change).await.is_err() {
             return;
         }
-        tokio::time::sleep(backoff.next().unwrap_or(LIST_STEP)).await;
+        tokio::time::sleep(pause).await;
     }
 }
 
 enum Ended {
     NobodyListens,
+    NotServed,
     Lost(String),
 }
 
-async fn follow_once<K>(
+async fn follow_once<K, F>(
     api: &Api<K>,
-    kind: Kind,
-    changes: &mpsc::Sender<Change>,
+    kind: F::Kind,
+    changes: &mpsc::Sender<Change<F>>,
     backoff: &mut DefaultBackoff,
 ) -> Ended
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
-    RbacObject: From<K>,
+    F: Family,
+    F::Object: From<K>,
 {
     let mut events = pin!(watcher(api.clone(), watcher::Config::default()));
     // The list so far; `None` once it is complete.
@@ -111,6 +123,9 @@ where
                 let meta = object.meta();
                 let (namespace, name) = (meta.namespace.clone(), meta.name.clone());
                 Change::Deleted(kind, namespace.unwrap_or_default(), name.unwrap_or_default())
+            }
+            Some(Err(watcher::Error::InitialListFailed(kube::Error::Api(status)))) if status.code == 404 => {
+                return Ended::NotServed;
             }
             Some(Err(error)) => return Ended::Lost(reason(&error)),
             None => return Ended::Lost("the watch ended".to_owned()),

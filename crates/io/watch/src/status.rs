@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use authz::rbac::Kind;
 use types::Timestamp;
 
-use crate::follow::Change;
+use crate::{family::Family, follow::Change};
 
 /// Whether the objects of a kind follow the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +21,8 @@ pub enum Health {
 /// How the watch of one kind fares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KindStatus {
-    /// The kind.
-    pub kind: Kind,
+    /// The kind, as `kind` spells it.
+    pub kind: &'static str,
     /// On or degraded.
     pub health: Health,
     /// Since when it is so.
@@ -35,13 +34,13 @@ pub struct KindStatus {
 }
 
 impl KindStatus {
-    pub(crate) fn starting(kind: Kind) -> Self {
+    pub(crate) fn starting(kind: &'static str) -> Self {
         let health = Health::Degraded { reason: "not listed yet".to_owned() };
         Self { kind, health, since: Timestamp::now(), synced: false, applied: 0 }
     }
 
     /// Takes a change into account that is about to be applied.
-    pub(crate) fn note(&mut self, change: &Change, now: Timestamp) {
+    pub(crate) fn note<F: Family>(&mut self, change: &Change<F>, now: Timestamp) {
         let was_on = self.health == Health::On;
         match change {
             Change::Lost(_, reason) => {
@@ -65,7 +64,7 @@ impl KindStatus {
 
 impl fmt::Display for KindStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, since) = (self.kind.as_str(), self.since);
+        let Self { kind, since, .. } = self;
         match &self.health {
             Health::On => write!(f, "{kind}: on since {since}"),
             Health::Degraded { reason } => write!(f, "{kind}: degraded since {since}: {reason}"),

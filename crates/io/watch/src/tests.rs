@@ -1,5 +1,5 @@
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::mpsc::{Receiver, Sender},
 };
 
@@ -10,7 +10,7 @@ use testkit::{Folder, Message, Reply};
 use types::User;
 use upstream::Limits;
 
-use super::*;
+use super::{rbac::Kind, *};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -20,6 +20,7 @@ struct Cluster {
     lists: Mutex<HashMap<String, Vec<Value>>>,
     watches: Mutex<HashMap<String, Arc<Mutex<Receiver<Reply>>>>>,
     forbidden: Mutex<Option<String>>,
+    not_served: Mutex<HashSet<String>>,
 }
 
 impl Cluster {
@@ -37,7 +38,13 @@ impl Cluster {
     fn answer(&self, request: &Message) -> Reply {
         let target = request.line.split(' ').nth(1).unwrap();
         let (path, query) = target.split_once('?').unwrap();
-        let resource = path.strip_prefix("/apis/rbac.authorization.k8s.io/v1/").unwrap();
+        let resource = path.rsplit('/').next().unwrap();
+        if self.not_served.lock().contains(resource) {
+            return Reply::json(
+                404,
+                r#"{"kind":"Status","status":"Failure","reason":"NotFound","code":404}"#,
+            );
+        }
         if self.forbidden.lock().as_deref() == Some(resource) {
             let message = format!("{resource} is forbidden: User \"gate\" cannot list it");
             let status = json!({"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403, "message": message});
@@ -77,12 +84,18 @@ fn binding(name: &str, role: &str) -> Value {
 }
 
 struct Running {
-    watch: RbacWatch,
+    watch: Watch,
     rbac: Rbac,
     _server: testkit::Upstream,
 }
 
 fn start(cluster: &Arc<Cluster>) -> Running {
+    let rbac = Rbac::default();
+    let (watch, _server) = serve(cluster, |upstream| Watch::rbac(upstream, rbac.clone()));
+    Running { watch, rbac, _server }
+}
+
+fn serve(cluster: &Arc<Cluster>, watch: impl FnOnce(Arc<Upstream>) -> Watch) -> (Watch, testkit::Upstream) {
     let server = testkit::Upstream::start({
         let cluster = Arc::clone(cluster);
         move |request| cluster.answer(request)
@@ -91,8 +104,7 @@ fn start(cluster: &Arc<Cluster>) -> Running {
     let file = folder.write("kubeconfig", server.kubeconfig());
     let access = config::kubeconfig::load(&file, None).unwrap();
     let upstream = Arc::new(Upstream::new(&access, Limits::default()).unwrap());
-    let rbac = Rbac::default();
-    Running { watch: RbacWatch::start(upstream, rbac.clone()), rbac, _server: server }
+    (watch(upstream), server)
 }
 
 impl Running {
@@ -105,11 +117,15 @@ impl Running {
     }
 
     async fn until(&self, kind: Kind, what: impl Fn(&KindStatus) -> bool) -> KindStatus {
-        let mut status = self.watch.subscribe();
-        let of = |kinds: &Vec<KindStatus>| kinds.iter().find(|status| status.kind == kind).cloned().unwrap();
-        let found = tokio::time::timeout(PATIENCE, status.wait_for(|kinds| what(&of(kinds)))).await;
-        of(&found.unwrap().unwrap())
+        until(&self.watch, kind.as_str(), what).await
     }
+}
+
+async fn until(watch: &Watch, kind: &str, what: impl Fn(&KindStatus) -> bool) -> KindStatus {
+    let mut status = watch.subscribe();
+    let of = |kinds: &Vec<KindStatus>| kinds.iter().find(|status| status.kind == kind).cloned().unwrap();
+    let found = tokio::time::timeout(PATIENCE, status.wait_for(|kinds| what(&of(kinds)))).await;
+    of(&found.unwrap().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,3 +213,5 @@ async fn without_a_first_list_everything_is_denied_and_the_reason_is_told() {
     running.watch.synced(PATIENCE).await.unwrap();
     assert_eq!(running.verbs(), ["get"]);
 }
+
+mod node;

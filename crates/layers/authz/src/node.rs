@@ -68,6 +68,11 @@ impl Node {
         Self(Arc::new(Shared { pod_certificate_requests, ..Shared::default() }))
     }
 
+    /// Whether PodCertificateRequests are judged, and have to be followed.
+    pub fn judges_pod_certificate_requests(&self) -> bool {
+        self.0.pod_certificate_requests
+    }
+
     /// May they? Never Deny, never an error.
     pub fn decide(&self, at: &Attributes<'_>) -> Opinion {
         decide(&self.0.newest.load(), self.0.pod_certificate_requests, at)
