@@ -1,7 +1,9 @@
 //! A folder with a running lab, in which commands are typed.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     io::{BufRead, BufReader},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
@@ -11,13 +13,18 @@ use std::{
 
 use testkit::Folder;
 
-use crate::{Step, same};
+use crate::{Metrics, Step, same};
 
 /// The program under test, built.
 #[derive(Clone, Debug)]
 pub struct Binary(PathBuf);
 
 impl Binary {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// Builds `portcullis` in the profile these tests are built in, or takes `PORTCULLIS_BINARY`.
     pub fn build() -> Result<Self, String> {
         if let Some(path) = env::var_os("PORTCULLIS_BINARY") {
@@ -43,8 +50,32 @@ impl Binary {
 pub struct Bench {
     folder: Folder,
     lab: Child,
-    port: String,
-    admin: String,
+    listening: Listening,
+    /// Lines that set what later commands find in their environment.
+    exported: String,
+}
+
+/// The ports of a program that has said where it listens.
+pub(crate) struct Listening {
+    pub(crate) port: String,
+    pub(crate) admin: String,
+}
+
+impl Listening {
+    /// Reads what a program says until both are known, and lets it say more.
+    pub(crate) fn read(program: &mut Child) -> Result<Self, String> {
+        let mut said = BufReader::new(program.stdout.take().ok_or("there is no output")?);
+        let mut line = String::new();
+        let (mut port, mut admin) = (None, None);
+        while admin.is_none() && said.read_line(&mut line).is_ok_and(|read| read > 0) {
+            port = port.or_else(|| number_after(&line, "https://127.0.0.1:"));
+            admin = number_after(&line, "--admin-address 127.0.0.1:");
+            line.clear();
+        }
+        thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        let (port, admin) = port.zip(admin).ok_or("it ended without saying where it listens")?;
+        Ok(Self { port, admin })
+    }
 }
 
 impl Bench {
@@ -66,39 +97,68 @@ impl Bench {
             .stderr(Stdio::null())
             .spawn()
             .map_err(|e| format!("the lab does not start: {e}"))?;
-        let mut said = BufReader::new(lab.stdout.take().ok_or("the lab has no output")?);
-        let mut line = String::new();
-        let (mut port, mut admin) = (None, None);
-        while admin.is_none() && said.read_line(&mut line).is_ok_and(|read| read > 0) {
-            port = port.or_else(|| number_after(&line, "https://127.0.0.1:"));
-            admin = number_after(&line, "--admin-address 127.0.0.1:");
-            line.clear();
-        }
-        thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-        let (port, admin) = port.zip(admin).ok_or("the lab ended without saying where it listens")?;
-        Ok(Self { folder, lab, port, admin })
+        let listening = Listening::read(&mut lab)?;
+        Ok(Self { folder, lab, listening, exported: String::new() })
     }
 
-    /// Types one command and compares what it prints.
-    pub fn run(&self, step: &Step) -> Result<(), String> {
-        let command = step.command.replace("127.0.0.1:6443", &format!("127.0.0.1:{}", self.port)).replace(
-            "portcullis status",
-            &format!("portcullis status --admin-address 127.0.0.1:{}", self.admin),
-        );
+    /// Where everything of this lab lies.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What the gate has counted.
+    pub fn metrics(&self) -> Result<Metrics, String> {
+        Metrics::scrape(&self.listening.admin)
+    }
+
+    /// Where clients find the gate.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.listening.port)
+    }
+
+    /// Kills the lab, API server and all, as a machine that fails does.
+    pub fn kill(&self) {
+        let _ = Command::new("kill").args(["-9", &self.lab.id().to_string()]).status();
+    }
+
+    /// What the gate has put on record.
+    pub fn audit_log(&self) -> PathBuf {
+        self.folder.path().join(".portcullis/lab/audit.log")
+    }
+
+    /// A program that runs in the lab's folder, as the lab's administrator.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
         let path =
             format!("{}:{}", self.folder.path().join("bin").display(), env::var("PATH").unwrap_or_default());
-        // Errors and output in one stream, in the order in which they were written.
-        let output = Command::new("bash")
-            .args(["-c", &format!("exec 2>&1\n{command}")])
+        command
             .current_dir(self.folder.path())
             .env("PATH", path)
             .env("HOME", self.folder.path())
+            .env("KUBECONFIG", self.folder.path().join(".portcullis/lab/kubeconfigs/admin.yaml"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Types one command and compares what it prints.
+    pub fn run(&mut self, step: &Step) -> Result<(), String> {
+        let command = step.command.replace("127.0.0.1:6443", &self.address()).replace(
+            "portcullis status",
+            &format!("portcullis status --admin-address 127.0.0.1:{}", self.listening.admin),
+        );
+        let script = format!("exec 2>&1\n{}{command}", self.exported);
+        if step.command.starts_with("export ") && !step.command.contains([';', '\n']) {
+            self.exported.push_str(&command);
+            self.exported.push('\n');
+        }
+        // Errors and output in one stream, in the order in which they were written.
+        let output = self
+            .command("bash")
+            .args(["-c", &script])
             .env_remove("KUBECONFIG")
-            .stdin(Stdio::null())
             .output()
             .map_err(|e| format!("bash: {e}"))?;
-        let text = String::from_utf8_lossy(&output.stdout)
-            .replace(&format!("127.0.0.1:{}", self.port), "127.0.0.1:6443");
+        let text = String::from_utf8_lossy(&output.stdout).replace(&self.address(), "127.0.0.1:6443");
         let found: Vec<&str> = text.lines().collect();
         let status = output.status.code().unwrap_or(-1);
         if status == step.status && same(&step.output, &found) {

@@ -11,7 +11,7 @@ use std::{
     process::ExitCode,
 };
 
-use e2e::{Bench, Binary, parse};
+use e2e::{Bench, Binary, find, parse, require};
 
 /// What a scenario says in a comment when not every client can run it.
 const CURRENT_ONLY: &str = "<!-- clients: current -->";
@@ -36,18 +36,18 @@ fn main() -> ExitCode {
 
 fn run(only: &[String]) -> Result<(usize, usize), String> {
     let clients = [
-        ("kubectl", "PORTCULLIS_KUBECTL", find("PORTCULLIS_KUBECTL", Some("kubectl"))),
-        ("oldest kubectl", "PORTCULLIS_KUBECTL_OLDEST", find("PORTCULLIS_KUBECTL_OLDEST", None)),
+        ("kubectl", find("PORTCULLIS_KUBECTL", Some("kubectl"))),
+        ("oldest kubectl", find("PORTCULLIS_KUBECTL_OLDEST", None)),
     ];
     let mut passed = 0;
     let mut failed = 0;
-    for (name, variable, path) in &clients {
-        if path.is_none() {
-            println!("{name}: SKIPPED, {variable} names no program");
-            failed += usize::from(env::var_os("PORTCULLIS_REQUIRE_ALL").is_some());
+    for (name, path) in &clients {
+        if let Err(missing) = path {
+            println!("{name}: {missing}");
+            failed += usize::from(require());
         }
     }
-    if clients.iter().all(|(_, _, path)| path.is_none()) {
+    if clients.iter().all(|(_, path)| path.is_err()) {
         return Ok((passed, failed));
     }
     let binary = Binary::build()?;
@@ -57,8 +57,8 @@ fn run(only: &[String]) -> Result<(usize, usize), String> {
             continue;
         }
         let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-        for (client, _, path) in &clients {
-            let Some(path) = path else { continue };
+        for (client, path) in &clients {
+            let Ok(path) = path else { continue };
             if *client != "kubectl" && text.contains(CURRENT_ONLY) {
                 continue;
             }
@@ -82,12 +82,12 @@ fn play(binary: &Binary, kubectl: &Path, text: &str) -> Result<usize, String> {
     if steps.is_empty() {
         return Err("no command in it".to_owned());
     }
-    let bench = Bench::start(binary, kubectl)?;
+    let mut bench = Bench::start(binary, kubectl)?;
     steps.iter().try_for_each(|step| bench.run(step))?;
     Ok(steps.len())
 }
 
-/// The scenarios and the README's tour.
+/// The scenarios and the tours.
 fn scenarios() -> Result<Vec<PathBuf>, String> {
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = home.join("scenarios");
@@ -96,13 +96,6 @@ fn scenarios() -> Result<Vec<PathBuf>, String> {
     files.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     files.sort();
     files.push(home.join("../README.md"));
+    files.push(home.join("../docs/tour.md"));
     Ok(files)
-}
-
-fn find(variable: &str, name: Option<&str>) -> Option<PathBuf> {
-    if let Some(path) = env::var_os(variable) {
-        return Some(path.into());
-    }
-    let name = name?;
-    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
