@@ -8,11 +8,13 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use parking_lot::Mutex;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned, server::WebPkiClientVerifier};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use socket2::SockRef;
 
 use crate::{Authority, Certified, Folder, Message, Spec};
 
@@ -25,6 +27,8 @@ pub enum Reply {
     Last(Vec<u8>),
     /// These bytes (a 101), then every byte that comes is sent back.
     Echo(Vec<u8>),
+    /// Nothing: the connection is reset.
+    Reset,
 }
 
 impl Reply {
@@ -154,6 +158,10 @@ fn serve(
                 stream.get_mut().write_all(&bytes)?;
                 stream.get_mut().conn.send_close_notify();
                 return stream.get_mut().flush();
+            }
+            Reply::Reset => {
+                let tcp = SockRef::from(&stream.get_ref().sock);
+                return tcp.set_linger(Some(Duration::ZERO));
             }
             Reply::Echo(bytes) => {
                 stream.get_mut().write_all(&bytes)?;

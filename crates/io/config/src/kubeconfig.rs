@@ -48,12 +48,39 @@ pub enum KubeconfigError {
 /// UPSTREAM: `…-data` wins over the file of the same name, `tokenFile` over `token` once it is
 /// read, and relative paths begin at the kubeconfig's folder (client-go 1.36).
 pub fn load(path: &Path, context: Option<&str>) -> Result<ClusterAccess, KubeconfigError> {
+    read(path, |loader| Ok(loader.load(context)?.access))
+}
+
+/// Loads the `current-context` of a webhook's kubeconfig: its server may have a path, which is
+/// returned too (`/` without one), and it may do without a credential.
+///
+/// # Errors
+/// As [`load`]: plain HTTP, unverified TLS and commands are refused here too.
+pub fn load_webhook(path: &Path) -> Result<(ClusterAccess, String), KubeconfigError> {
+    read(path, |loader| {
+        let Loaded { access, path, .. } = loader.load_any(None)?;
+        Ok((access, path))
+    })
+}
+
+fn read<T>(
+    path: &Path,
+    load: impl FnOnce(Loader<'_>) -> Result<T, KubeconfigError>,
+) -> Result<T, KubeconfigError> {
     let documents = yaml::read(path)?;
     let Some(document) = documents.first() else {
         return Err(KubeconfigError::Empty { file: path.display().to_string() });
     };
     let folder = path.parent().unwrap_or(Path::new(""));
-    Loader { document, folder }.load(context)
+    load(Loader { document, folder })
+}
+
+/// One context, and where in the file it stood.
+struct Loaded {
+    access: ClusterAccess,
+    path: String,
+    server_place: String,
+    user_place: String,
 }
 
 struct Loader<'a> {
@@ -62,7 +89,23 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    fn load(&self, context: Option<&str>) -> Result<ClusterAccess, KubeconfigError> {
+    /// One context that leads to an API server.
+    fn load(&self, context: Option<&str>) -> Result<Loaded, KubeconfigError> {
+        let loaded = self.load_any(context)?;
+        let Loaded { access, path, server_place, user_place } = &loaded;
+        if path != "/" {
+            return Err(self.document.error(server_place, server::PATH_REFUSED).into());
+        }
+        if access.client_certificate.is_none() && access.token.is_none() {
+            let message =
+                "has no credential: expected `client-certificate` and `client-key`, `token` or `tokenFile`";
+            return Err(self.document.error(user_place, message).into());
+        }
+        Ok(loaded)
+    }
+
+    /// One context that leads anywhere.
+    fn load_any(&self, context: Option<&str>) -> Result<Loaded, KubeconfigError> {
         self.require("kind", "Config")?;
         self.require("apiVersion", "v1")?;
         let config: Config = self.document.decode()?;
@@ -93,16 +136,12 @@ impl Loader<'_> {
         self.refuse_cluster(&cluster.cluster, &cluster_place)?;
         self.refuse_user(&user.user, &user_place)?;
 
-        let server = server::parse(&cluster.cluster.server)
-            .map_err(|reason| self.document.error(&format!("{cluster_place}.server"), reason))?;
+        let server_place = format!("{cluster_place}.server");
+        let (server, path) = server::parse(&cluster.cluster.server)
+            .map_err(|reason| self.document.error(&server_place, reason))?;
         let client_certificate = self.client_certificate(&user.user, &user_place)?;
         let token = self.token(&user.user, &user_place)?;
-        if client_certificate.is_none() && token.is_none() {
-            let message =
-                "has no credential: expected `client-certificate` and `client-key`, `token` or `tokenFile`";
-            return Err(self.document.error(&user_place, message).into());
-        }
-        Ok(ClusterAccess {
+        let access = ClusterAccess {
             origin: format!("{} (context {name})", self.document.file()),
             host: server.host,
             port: server.port,
@@ -110,7 +149,8 @@ impl Loader<'_> {
             ca: self.ca(&cluster.cluster, &cluster_place)?,
             client_certificate,
             token,
-        })
+        };
+        Ok(Loaded { access, path, server_place, user_place })
     }
 
     /// What tells a kubeconfig from other files; both fields may be missing.

@@ -2,6 +2,7 @@
 //!
 //! Every error says where: file, line where one is known, and the path of the field.
 
+pub mod authorization;
 mod cluster_access;
 pub mod files;
 pub mod kubeconfig;

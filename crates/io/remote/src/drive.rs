@@ -6,10 +6,6 @@ use types::{Answers, Step, Timestamp};
 
 use crate::remote::{MAX_AGE, Remote};
 
-/// A bound token asks for its account, its pod or node and its secret: four. A decision that asks
-/// more than twice that much will not end.
-const MAX_QUESTIONS: usize = 8;
-
 /// A decision asked more questions than any decision has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a decision asked more than {0} questions")]
@@ -22,7 +18,7 @@ pub async fn drive<T>(
     now: Timestamp,
     decide: impl FnMut(&Answers) -> Step<T>,
 ) -> Result<T, TooManyQuestions> {
-    drive_up_to(MAX_QUESTIONS, remote, now, decide).await
+    drive_up_to(remote.most_questions(), remote, now, decide).await
 }
 
 /// As [`drive`], for decisions that consist of many: it is an error to ask more than `most`.
@@ -48,11 +44,11 @@ pub async fn drive_confirmed<T>(
     doubtful: impl Fn(&T) -> bool,
     mut decide: impl FnMut(&Answers) -> Step<T>,
 ) -> Result<T, TooManyQuestions> {
-    let (result, as_of) = run(MAX_QUESTIONS, remote, now, MAX_AGE, &mut decide).await?;
+    let (result, as_of) = run(remote.most_questions(), remote, now, MAX_AGE, &mut decide).await?;
     // A time after `now` is of a clock that has been set back since, or of one who came later and
     // shared the look-up.
     if as_of.is_some_and(|then| then != now) && doubtful(&result) {
-        return run(MAX_QUESTIONS, remote, now, Duration::ZERO, decide).await.map(|(result, _)| result);
+        return run(remote.most_questions(), remote, now, Duration::ZERO, decide).await.map(|(result, _)| result);
     }
     Ok(result)
 }

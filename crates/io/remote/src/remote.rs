@@ -9,9 +9,9 @@ use tokio::{
     sync::{Semaphore, watch},
     time::{Instant, sleep_until, timeout},
 };
-use types::{AccessFailure, Answer, FailureClass, ObjectRef, Question, Timestamp};
+use types::{Answer, ObjectRef, Question, Timestamp};
 
-use crate::objects::ObjectSource;
+use crate::{objects::ObjectSource, reviews::Reviews, webhook::Webhook};
 
 /// For how long an answer is remembered, and with it all that rests on it.
 pub const MAX_AGE: Duration = Duration::from_secs(10);
@@ -31,7 +31,10 @@ const MAX_KEPT: u64 = 50_000;
 
 /// Answers questions. Cheap to clone; clones share what they remember.
 #[derive(Clone)]
-pub struct Remote(Arc<Shared>);
+pub struct Remote {
+    lookups: Arc<Shared>,
+    reviews: Reviews,
+}
 
 struct Shared {
     source: Box<dyn ObjectSource>,
@@ -60,7 +63,7 @@ struct Asking {
 
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Remote").field("kept", &self.0.kept.entry_count()).finish_non_exhaustive()
+        f.debug_struct("Remote").field("kept", &self.lookups.kept.entry_count()).finish_non_exhaustive()
     }
 }
 
@@ -68,7 +71,8 @@ impl Remote {
     /// Asks `source`, by tasks of `runtime`, so that neither a request that is given up nor a
     /// worker that ends takes an answer away from the others who wait for it.
     pub fn new(source: impl ObjectSource, runtime: Handle) -> Self {
-        Self(Arc::new(Shared {
+        let reviews = Reviews::new(Vec::new(), runtime.clone());
+        let lookups = Arc::new(Shared {
             source: Box::new(source),
             runtime,
             turns: Semaphore::new(MAX_ASKING),
@@ -76,12 +80,27 @@ impl Remote {
             // only frees memory: there are secrets among the answers.
             kept: Cache::builder().max_capacity(MAX_KEPT).time_to_live(2 * MAX_AGE).build(),
             asking: Mutex::default(),
-        }))
+        });
+        Self { lookups, reviews }
+    }
+
+    /// The same, and these webhooks answer reviews, by tasks of the same runtime.
+    pub fn with_webhooks(self, webhooks: Vec<Webhook>) -> Self {
+        let reviews = Reviews::new(webhooks, self.lookups.runtime.clone());
+        Self { reviews, ..self }
     }
 
     /// Forgets everything.
     pub fn forget(&self) {
-        self.0.kept.invalidate_all();
+        self.lookups.kept.invalidate_all();
+        self.reviews.forget();
+    }
+
+    /// How many questions one decision can come to, at the most.
+    pub(crate) fn most_questions(&self) -> usize {
+        // A bound token asks for its account, its pod or node and its secret. A decision that asks
+        // twice as much, and more than every webhook once, will not end.
+        8 + self.reviews.len()
     }
 
     /// The answer to `question`, at `now` not older than `max_age`, and since when it is known. With
@@ -94,15 +113,12 @@ impl Remote {
     ) -> (Answer, Timestamp) {
         match question {
             Question::Object(object) => self.ask_object(object, now, max_age).await,
-            Question::Access(review) => {
-                let message = format!("no webhook is named `{}`", review.webhook).into();
-                (Answer::Access(Err(AccessFailure { class: FailureClass::Response, message })), now)
-            }
+            Question::Access(review) => (Answer::Access(self.reviews.ask(review, now).await), now),
         }
     }
 
     async fn ask_object(&self, object: &ObjectRef, now: Timestamp, max_age: Duration) -> (Answer, Timestamp) {
-        if let Some(Known { answer, as_of, .. }) = self.0.kept.get(object)
+        if let Some(Known { answer, as_of, .. }) = self.lookups.kept.get(object)
             && is_young(as_of, now, max_age)
         {
             return (answer, as_of);
@@ -122,7 +138,7 @@ impl Remote {
 
     /// The answer that is waited for already, and whether it is under way, or a new question.
     fn join_or_begin(&self, object: &ObjectRef, now: Timestamp) -> (watch::Receiver<Option<Known>>, bool) {
-        let mut asking = self.0.asking.lock();
+        let mut asking = self.lookups.asking.lock();
         if let Some(asked) = asking.get_mut(object) {
             if !asked.under_way {
                 asked.as_of = asked.as_of.max(now);
@@ -132,9 +148,9 @@ impl Remote {
         let (tell, asked) = watch::channel(None);
         asking.insert(object.clone(), Asking { answer: asked.clone(), as_of: now, under_way: false });
         drop(asking);
-        let earliest = self.0.kept.get(object).map(|known| known.looked_up + PAUSE);
-        let turn = Turn { shared: Arc::clone(&self.0), object: object.clone() };
-        self.0.runtime.spawn(async move {
+        let earliest = self.lookups.kept.get(object).map(|known| known.looked_up + PAUSE);
+        let turn = Turn { shared: Arc::clone(&self.lookups), object: object.clone() };
+        self.lookups.runtime.spawn(async move {
             if let Some(earliest) = earliest {
                 sleep_until(earliest).await;
             }
@@ -189,7 +205,7 @@ impl Drop for Turn {
 }
 
 /// Whether what was true `then` may still be used. A clock that was set back makes nothing young.
-fn is_young(then: Timestamp, now: Timestamp, max_age: Duration) -> bool {
+pub(crate) fn is_young(then: Timestamp, now: Timestamp, max_age: Duration) -> bool {
     now.duration_since(then).unsigned_abs() <= max_age
 }
 

@@ -16,6 +16,14 @@ pub enum UpstreamError {
         /// Where the token came from.
         origin: String,
     },
+    /// A path that no request line may have.
+    #[error("{origin}: `{path}` is not a path")]
+    Path {
+        /// The kubeconfig.
+        origin: String,
+        /// What stands there.
+        path: String,
+    },
     /// A host that no `Host` header may have.
     #[error("{origin}: `{host}` is not a host name")]
     Host {

@@ -8,8 +8,13 @@ pub(super) struct Server {
     pub(super) port: u16,
 }
 
-/// Reads `https://HOST[:PORT]`; an error is a sentence about the field.
-pub(super) fn parse(text: &str) -> Result<Server, String> {
+/// Why an API server's address may have no path.
+pub(super) const PATH_REFUSED: &str = "refused: a path before the API's own would change every request's target, which \
+                                       the gate forwards as it decided on it";
+
+/// Reads `https://HOST[:PORT][/PATH]`: where it listens, and the path as client-go cleans it, `/` if
+/// there is none. An error is a sentence about the field.
+pub(super) fn parse(text: &str) -> Result<(Server, String), String> {
     const EXPECTED: &str = "expected `https://HOST[:PORT]`";
     if text.is_empty() {
         return Err(format!("must be set: {EXPECTED}"));
@@ -23,12 +28,10 @@ pub(super) fn parse(text: &str) -> Result<Server, String> {
     if !scheme.eq_ignore_ascii_case("https") {
         return Err(format!("unknown scheme `{scheme}`: {EXPECTED}"));
     }
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    if rest.contains(['/', '?', '#']) {
-        return Err("refused: a path before the API's own would change every request's target, which the \
-                    gate forwards as it decided on it"
-            .to_owned());
+    if rest.contains(['?', '#']) {
+        return Err(format!("`{text}` has a query or a fragment: {EXPECTED}"));
     }
+    let (rest, path) = rest.split_once('/').unwrap_or((rest, ""));
     if rest.contains('@') {
         return Err("refused: a user in the address is no credential of Kubernetes".to_owned());
     }
@@ -52,7 +55,20 @@ pub(super) fn parse(text: &str) -> Result<Server, String> {
             .filter(|port| *port > 0)
             .ok_or_else(|| format!("`{port}` is not a port: {EXPECTED}"))?,
     };
-    Ok(Server { host: host.to_owned(), port })
+    Ok((Server { host: host.to_owned(), port }, clean(path)))
+}
+
+/// `path.Join("/", path)` of Go: no empty segments, no `.`, no `..`.
+fn clean(path: &str) -> String {
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            segment => segments.push(segment),
+        }
+    }
+    format!("/{}", segments.join("/"))
 }
 
 #[cfg(test)]
@@ -68,15 +84,15 @@ mod tests {
             ("https://[::1]:6443", "::1", 6443),
             ("https://[2001:db8::1]", "2001:db8::1", 443),
         ] {
-            assert_eq!(parse(text), Ok(Server { host: host.to_owned(), port }), "{text}");
+            let server = Server { host: host.to_owned(), port };
+            assert_eq!(parse(text), Ok((server, "/".to_owned())), "{text}");
         }
         for (text, reason) in [
             ("", "must be set"),
             ("api.example:6443", "has no scheme"),
             ("http://10.0.0.1", "plain `http://`"),
             ("ftp://10.0.0.1", "unknown scheme `ftp`"),
-            ("https://rancher.example/k8s/clusters/c-1", "a path"),
-            ("https://api.example?x", "a path"),
+            ("https://api.example?x", "a query"),
             ("https://me:pw@api.example", "a user"),
             ("https://", "no usable host"),
             ("https://:6443", "no usable host"),
@@ -88,5 +104,19 @@ mod tests {
             let error = parse(text).unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn paths_of_webhooks() {
+        for (text, path) in [
+            ("https://a", "/"),
+            ("https://a/", "/"),
+            ("https://a:1/authorize", "/authorize"),
+            ("https://a//x/./y/../z/", "/x/z"),
+            ("https://a/../..", "/"),
+        ] {
+            assert_eq!(parse(text).map(|(_, path)| path).as_deref(), Ok(path), "{text}");
+        }
+        assert!(parse("https://a/x?y").is_err());
     }
 }

@@ -17,7 +17,7 @@ const CLUSTER: &str = "server: 'https://10.0.0.1:6443', certificate-authority-da
 fn load_text(text: &str, context: Option<&str>) -> Result<ClusterAccess, String> {
     let documents = yaml::parse("k.yaml", text.as_bytes()).map_err(|error| error.to_string())?;
     let loader = Loader { document: documents.first().ok_or("empty")?, folder: Path::new("") };
-    loader.load(context).map_err(|error| error.to_string())
+    loader.load(context).map(|loaded| loaded.access).map_err(|error| error.to_string())
 }
 
 #[track_caller]
@@ -79,6 +79,11 @@ fn what_a_gate_must_not_do_is_refused() {
             "k.yaml:9: clusters[0].cluster.server: refused",
         ),
         (
+            "server: 'https://rancher.example/k8s/clusters/c-1', certificate-authority-data: Q0E=",
+            good,
+            "k.yaml:9: clusters[0].cluster.server: refused: a path",
+        ),
+        (
             "server: 'https://a', insecure-skip-tls-verify: true",
             good,
             "clusters[0].cluster.insecure-skip-tls-verify: refused",
@@ -106,6 +111,25 @@ fn what_a_gate_must_not_do_is_refused() {
     ] {
         check_error(&kubeconfig(cluster, user), expected);
     }
+}
+
+#[test]
+fn a_webhook_may_have_a_path_and_no_credential() {
+    let folder = Folder::new();
+    let load = |cluster: &str| {
+        let path = folder.write("webhook.yaml", kubeconfig(cluster, ""));
+        load_webhook(&path).map_err(|error| error.to_string())
+    };
+    let (access, path) =
+        load("server: 'https://authz.example/v1//authorize/', certificate-authority-data: Q0E=").unwrap();
+    assert_eq!((access.host.as_str(), access.port, path.as_str()), ("authz.example", 443, "/v1/authorize"));
+    assert!(access.token.is_none() && access.client_certificate.is_none());
+    let error =
+        load("server: 'http://authz.example/authorize', certificate-authority-data: Q0E=").unwrap_err();
+    assert!(error.contains("clusters[0].cluster.server: refused"), "{error}");
+    assert!(
+        load("server: 'https://authz.example'").unwrap_err().contains("certificate-authority: must be set")
+    );
 }
 
 #[test]
