@@ -13,6 +13,7 @@ mod plan;
 mod report;
 pub mod runners;
 pub mod socket;
+mod webhook_server;
 
 use std::{
     env,

@@ -1,6 +1,8 @@
 //! One runner a file of vectors.
 
 mod anonymous;
+mod authz_config_invalid;
+mod authz_webhook;
 mod bearer_header;
 mod cel;
 mod impersonation;
@@ -18,6 +20,8 @@ use crate::Run;
 /// Which file is run by what. Files that no issue has reached yet are in `runners.toml`.
 pub const ALL: &[(&str, Run)] = &[
     ("anonymous.jsonl", anonymous::run),
+    ("authz_config_invalid.jsonl", authz_config_invalid::run),
+    ("authz_webhook.jsonl", authz_webhook::run),
     ("bearer_header.jsonl", bearer_header::run),
     ("cel.jsonl", cel::run),
     ("constrained_impersonation.jsonl", impersonation::constrained),

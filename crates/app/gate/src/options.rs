@@ -49,6 +49,21 @@ pub struct Options {
     pub deny_user: Vec<String>,
     /// `--deny-group`: groups refused whatever else allows them.
     pub deny_group: Vec<String>,
+    /// `--authorization-mode`: the authorizers, in the order in which they are asked; none: RBAC.
+    /// kube-apiserver's is AlwaysAllow.
+    pub authorization_mode: Option<Vec<String>>,
+    /// `--authorization-config`: the same and more as a file, in place of the other flags.
+    pub authorization_config: Option<PathBuf>,
+    /// `--authorization-webhook-config-file`: a kubeconfig for the mode Webhook.
+    pub authorization_webhook_config_file: Option<PathBuf>,
+    /// `--authorization-webhook-version`: the version of SubjectAccessReview it speaks; none: `v1beta1`.
+    pub authorization_webhook_version: Option<String>,
+    /// `--authorization-webhook-cache-authorized-ttl`: for how long its Allow is remembered; none: 5
+    /// minutes, zero: not at all.
+    pub authorization_webhook_cache_authorized_ttl: Option<Duration>,
+    /// `--authorization-webhook-cache-unauthorized-ttl`: for how long any other answer is; none: 30
+    /// seconds, zero: not at all.
+    pub authorization_webhook_cache_unauthorized_ttl: Option<Duration>,
     /// `--rbac-from`: a folder of RBAC objects to decide by, instead of watching the upstream's.
     pub rbac_from: Option<PathBuf>,
 
@@ -97,6 +112,12 @@ impl Default for Options {
             anonymous_auth: false,
             deny_user: Vec::new(),
             deny_group: Vec::new(),
+            authorization_mode: None,
+            authorization_config: None,
+            authorization_webhook_config_file: None,
+            authorization_webhook_version: None,
+            authorization_webhook_cache_authorized_ttl: None,
+            authorization_webhook_cache_unauthorized_ttl: None,
             rbac_from: None,
             feature_gates: FeatureGates::default(),
             max_requests_inflight: 400,

@@ -4,6 +4,8 @@ use types::Timestamp;
 
 /// The source of RBAC objects.
 pub(crate) enum RbacSource {
+    /// No authorizer decides by them.
+    Unused,
     /// `--rbac-from`: a folder, read once.
     Folder,
     /// The upstream, watched.

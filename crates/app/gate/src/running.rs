@@ -29,6 +29,7 @@ use types::Timestamp;
 use crate::{
     Settings, admin, listen,
     rbac::RbacSource,
+    settings::ModeSetting,
     status::Layers,
     worker::{Auditor, Bounds, Gate, Phase, Worker},
 };
@@ -219,7 +220,9 @@ pub fn start(settings: Settings) -> Result<Running, StartError> {
 pub(crate) fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, StartError> {
     let upstream = Arc::new(settings.upstream);
     let identity_headers = IdentityHeaders::default();
+    let needed = settings.modes.iter().any(|mode| matches!(mode, ModeSetting::Rbac));
     let (rbac, source) = match settings.rbac {
+        _ if !needed => (Rbac::default(), RbacSource::Unused),
         Some(objects) => {
             let mut world = World::default();
             objects.into_iter().for_each(|object| world.apply(object));
@@ -235,6 +238,17 @@ pub(crate) fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, St
             (rbac, RbacSource::Watch(watch))
         }
     };
+    let mut webhooks = Vec::new();
+    let modes = settings.modes.into_iter().map(|mode| match mode {
+        ModeSetting::Rbac => Mode::Rbac(rbac.clone()),
+        ModeSetting::AlwaysAllow => Mode::AlwaysAllow,
+        ModeSetting::AlwaysDeny => Mode::AlwaysDeny,
+        ModeSetting::Webhook(authorizer, client) => {
+            webhooks.push(*client);
+            Mode::Webhook(authorizer)
+        }
+    });
+    let authz = Authz::new(settings.deny, modes.collect());
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     let audit = match settings.audit {
         None => None,
@@ -254,8 +268,8 @@ pub(crate) fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, St
         tls: settings.tls,
         certificates: settings.certificates,
         authn: settings.authn,
-        remote: Remote::new(UpstreamObjects::new(own_pool), runtime.handle().clone()),
-        authz: Authz::new(settings.deny, vec![Mode::Rbac(rbac)]),
+        remote: Remote::new(UpstreamObjects::new(own_pool), runtime.handle().clone()).with_webhooks(webhooks),
+        authz,
         impersonation: Impersonation::new(settings.feature_gates.constrained_impersonation),
         rbac: source,
         in_flight: MaxInFlight::new(settings.limits),

@@ -1,5 +1,6 @@
 //! Options, read and checked: everything a gate needs to run.
 
+mod authorization;
 mod layer_states;
 mod warnings;
 
@@ -25,6 +26,7 @@ use crate::{
     FeatureGates, Options, certificate::ClientCertificates, own_paths::OwnPaths, status::LayerStates,
 };
 
+pub(crate) use authorization::ModeSetting;
 pub use warnings::Warning;
 use warnings::Warnings;
 
@@ -38,7 +40,8 @@ pub struct Settings {
     pub(crate) authn: Authn,
     pub(crate) deny: DenyList,
     pub(crate) feature_gates: FeatureGates,
-    /// None: watched upstream.
+    pub(crate) modes: Vec<ModeSetting>,
+    /// None: watched upstream, if the modes need them.
     pub(crate) rbac: Option<Vec<RbacObject>>,
     pub(crate) limits: Limits,
     pub(crate) audit: Option<LogOptions>,
@@ -137,6 +140,7 @@ impl Options {
         };
         let authn = self.authn(&mut warnings)?;
         self.warn(&mut warnings, authority.is_some(), &authn);
+        let modes = self.modes(&mut warnings)?;
         let rbac = match &self.rbac_from {
             Some(path) => {
                 let folder =
@@ -146,7 +150,7 @@ impl Options {
             None => None,
         };
         let deny = DenyList::new(self.deny_user.iter().cloned(), self.deny_group.iter().cloned());
-        let layers = self.layer_states(authority.as_ref(), &authn, rbac.as_ref().map(Vec::len));
+        let layers = self.layer_states(authority.as_ref(), &authn, &modes, rbac.as_ref().map(Vec::len));
         Ok(Settings {
             listen: SocketAddr::new(self.bind_address, self.secure_port),
             admin: self.admin_address()?,
@@ -156,6 +160,7 @@ impl Options {
             authn,
             deny,
             feature_gates: self.feature_gates,
+            modes,
             rbac,
             limits: Limits {
                 non_mutating: NonZeroU32::new(self.max_requests_inflight),

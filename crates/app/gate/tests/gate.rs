@@ -22,3 +22,5 @@ mod raw;
 mod refusals;
 #[path = "gate/streams.rs"]
 mod streams;
+#[path = "gate/webhooks.rs"]
+mod webhooks;

@@ -11,7 +11,7 @@ use std::{
 
 use authz::webhook::{ReviewVersion, read_answer, read_refusal};
 use bytes::Bytes;
-use config::ClusterAccess;
+use config::{ClusterAccess, authorization::WebhookConfiguration};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, uri::PathAndQuery};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use moka::sync::Cache;
@@ -70,6 +70,28 @@ pub struct WebhookSettings<'a> {
     pub unauthorized_ttl: Duration,
     /// The first pause between two tries: [`RETRY_AFTER`].
     pub retry_after: Duration,
+}
+
+impl<'a> WebhookSettings<'a> {
+    /// Those of a configured webhook, whose kubeconfig says `access` and `path`.
+    pub fn of(
+        name: &'a str,
+        configuration: &WebhookConfiguration,
+        access: &'a ClusterAccess,
+        path: &'a str,
+    ) -> Self {
+        let (authorized_ttl, unauthorized_ttl) = configuration.ttls();
+        Self {
+            name,
+            access,
+            path,
+            version: configuration.subject_access_review_version,
+            timeout: configuration.timeout,
+            authorized_ttl,
+            unauthorized_ttl,
+            retry_after: RETRY_AFTER,
+        }
+    }
 }
 
 /// A webhook that can be asked.

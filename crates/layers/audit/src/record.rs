@@ -169,6 +169,12 @@ impl Record {
         self.annotate(annotation::REASON, reason);
     }
 
+    /// The authorizers could not decide.
+    // UPSTREAM: it is not said why, nor is a decision (kube-apiserver 1.36)
+    pub fn undecided(&mut self) {
+        self.annotate(annotation::REASON, "internal error");
+    }
+
     /// The audit ID, as the client is told it.
     pub fn audit_id(&self) -> &str {
         &self.audit_id

@@ -8,6 +8,7 @@ use config::authorization::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use testkit::Folder;
 use types::duration;
 
 use crate::{Case, Flip, HOME, Outcome};
@@ -36,7 +37,8 @@ pub(super) fn run(case: &Case, flip: &mut Flip) -> Outcome {
     // Any regular file that surely is there.
     let file = Path::new(HOME).join("Cargo.toml").display().to_string();
     let yaml = given.yaml.replace("${KUBECONFIG}", &file);
-    let parsed = authorization::parse("authz.yaml", yaml.as_bytes());
+    let folder = Folder::new();
+    let parsed = authorization::load(&folder.write("authz.yaml", yaml));
     if flip.decision(parsed.is_ok(), |ok| !ok) != expect.ok {
         return Err(format!("found {parsed:?}, expected {}", case.expect));
     }
@@ -81,11 +83,13 @@ fn is_same(found: &str, expected: &str) -> bool {
 }
 
 fn shown(authorizer: &Authorizer) -> Value {
-    let mut shown = json!({"name": authorizer.name, "type": authorizer.kind.name()});
-    if let AuthorizerKind::Webhook(webhook) = &authorizer.kind {
-        shown["webhook"] = shown_webhook(webhook);
+    let (name, kind) = (&authorizer.name, authorizer.kind.name());
+    match &authorizer.kind {
+        AuthorizerKind::Webhook(webhook) => {
+            json!({"name": name, "type": kind, "webhook": shown_webhook(webhook)})
+        }
+        _ => json!({"name": name, "type": kind}),
     }
-    shown
 }
 
 fn shown_webhook(webhook: &WebhookConfiguration) -> Value {

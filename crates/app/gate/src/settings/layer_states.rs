@@ -4,6 +4,7 @@ use authn::{Authn, x509::ClientCa};
 
 use crate::{
     Options,
+    settings::ModeSetting,
     status::{LayerStates, State},
 };
 
@@ -13,6 +14,7 @@ impl Options {
         &self,
         authority: Option<&ClientCa>,
         authn: &Authn,
+        modes: &[ModeSetting],
         rbac: Option<usize>,
     ) -> LayerStates {
         let network = match self.allow_cidr.as_slice() {
@@ -38,9 +40,21 @@ impl Options {
             (None, None, None) if self.anonymous_auth => State::Off,
             _ => State::On,
         };
-        let authorization = match rbac {
+        let objects = match rbac {
             Some(count) => format!("RBAC, {count} objects of --rbac-from"),
             None => "RBAC, objects watched upstream".to_owned(),
+        };
+        let modes_in_words: Vec<String> = modes
+            .iter()
+            .map(|mode| match mode {
+                ModeSetting::Rbac => objects.clone(),
+                other => other.label(),
+            })
+            .collect();
+        // Behind it nobody is asked, and nothing that is denied by nobody is refused.
+        let authorization = match modes.first() {
+            Some(ModeSetting::AlwaysAllow) => State::Off,
+            _ => State::On,
         };
         let limit = |limit: u32| if limit == 0 { "any number of".to_owned() } else { limit.to_string() };
         let admission = match (self.max_requests_inflight, self.max_mutating_requests_inflight) {
@@ -61,7 +75,7 @@ impl Options {
             network,
             tls: (State::On, "TLS 1.2 and 1.3".to_owned()),
             authentication: (authentication, kinds.join("; ")),
-            authorization: (State::On, authorization),
+            authorization: (authorization, modes_in_words.join("; then ")),
             admission,
             audit,
         }

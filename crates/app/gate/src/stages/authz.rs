@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ::authz::{Opinion, Outcome, forbidden};
-use types::{Answers, Attributes, Layer, NoTrace, Reason, Step, Timestamp, User};
+use types::{Answers, Attributes, Layer, NoTrace, Reason, Step, Timestamp, User, quote};
 
 use super::{StageResult, flow::Seated, pass_because, refuse, request::Request};
 use crate::{
@@ -68,8 +68,10 @@ pub(crate) async fn decide(
         }
         // UPSTREAM: an error without an Allow is a 500 in plain text (kube-apiserver 1.36)
         Outcome::Failed(error) => {
-            let target = request.target().as_str();
-            let sentence = format!("Internal Server Error: {target:?}: {error}");
+            if let Some(record) = exchange.record() {
+                record.undecided();
+            }
+            let sentence = format!("Internal Server Error: {}: {error}", quote(request.target().as_str()));
             let detail = error.to_string();
             Err(refuse(Layer::Authorization, Reason::CannotDecide, detail, Answer::Internal(sentence)))
         }

@@ -99,6 +99,24 @@ struct Authentication {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Authorization (layer 4)")]
 struct Authorization {
+    /// Authorizers in the order they are asked: AlwaysAllow, AlwaysDeny, RBAC, Webhook [default: RBAC]
+    #[arg(long, value_name = "MODE", value_delimiter = ',')]
+    authorization_mode: Option<Vec<String>>,
+    /// AuthorizationConfiguration: the chain as a file, in place of the other --authorization flags
+    #[arg(long, value_name = "FILE")]
+    authorization_config: Option<PathBuf>,
+    /// The server that the mode Webhook asks, and the gate's credential for it, as a kubeconfig
+    #[arg(long, value_name = "FILE")]
+    authorization_webhook_config_file: Option<PathBuf>,
+    /// The version of SubjectAccessReview that it speaks: v1 or v1beta1 [default: v1beta1]
+    #[arg(long, value_name = "VERSION")]
+    authorization_webhook_version: Option<String>,
+    /// How long the webhook's Allow is remembered; 0: not at all [default: 5m0s]
+    #[arg(long, value_name = "DURATION", value_parser = go_duration)]
+    authorization_webhook_cache_authorized_ttl: Option<Duration>,
+    /// How long its other answers are remembered; 0: not at all [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = go_duration)]
+    authorization_webhook_cache_unauthorized_ttl: Option<Duration>,
     /// Decide by the RBAC objects in the YAML and JSON files of a folder [default: watch the upstream's]
     #[arg(long, value_name = "DIR")]
     rbac_from: Option<PathBuf>,
@@ -186,6 +204,14 @@ impl Serve {
             anonymous_auth: authentication.anonymous_auth,
             deny_user: authorization.deny_user,
             deny_group: authorization.deny_group,
+            authorization_mode: authorization.authorization_mode,
+            authorization_config: authorization.authorization_config,
+            authorization_webhook_config_file: authorization.authorization_webhook_config_file,
+            authorization_webhook_version: authorization.authorization_webhook_version,
+            authorization_webhook_cache_authorized_ttl: authorization
+                .authorization_webhook_cache_authorized_ttl,
+            authorization_webhook_cache_unauthorized_ttl: authorization
+                .authorization_webhook_cache_unauthorized_ttl,
             rbac_from: authorization.rbac_from,
             feature_gates: feature_gates::all(&authorization.feature_gates),
             max_requests_inflight: limits.max_requests_inflight,
@@ -238,6 +264,12 @@ fn boolean(text: &str) -> Result<bool, String> {
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
         _ => Err("must be true or false".to_owned()),
     }
+}
+
+/// As Go's flag package reads durations, and none that is negative.
+fn go_duration(text: &str) -> Result<Duration, String> {
+    let nanos = types::duration::parse(text).and_then(|nanos| u64::try_from(nanos).ok());
+    nanos.map(Duration::from_nanos).ok_or_else(|| "must be a duration such as 30s or 5m0s".to_owned())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -26,7 +26,8 @@ const ROTATION: &str = "the gate does not rotate its audit log; let logrotate do
 const BATCH: &str = "batching is not configurable; --audit-log-mode=batch writes at most 10 ms late";
 const TRUNCATE: &str = "events hold metadata only and are never truncated";
 const AUDIT_WEBHOOK: &str = "audit events go to --audit-log-path only, so far";
-const AUTHZ: &str = "the gate decides by RBAC and the deny list only, so far";
+const ABAC: &str =
+    "attribute-based access control is not supported; its policies can be written as RBAC objects";
 const ADMISSION: &str = "admission plugins run in the API server behind the gate";
 const UPSTREAM: &str = "this is for the API server behind the gate";
 const TLS_FIXED: &str = "the gate speaks TLS 1.2 and 1.3 with its library's cipher suites and curves";
@@ -88,13 +89,7 @@ const REFUSED: &[Refused] = &[
     no("service-account-extend-token-expiration", ISSUING),
     no("service-account-signing-endpoint", ISSUING),
     no("service-account-signing-key-file", ISSUING),
-    no("authorization-config", AUTHZ),
-    unless("authorization-mode", &["RBAC"], AUTHZ),
-    no("authorization-policy-file", AUTHZ),
-    no("authorization-webhook-config-file", AUTHZ),
-    no("authorization-webhook-version", AUTHZ),
-    no("authorization-webhook-cache-authorized-ttl", AUTHZ),
-    no("authorization-webhook-cache-unauthorized-ttl", AUTHZ),
+    no("authorization-policy-file", ABAC),
     no("audit-policy-file", "every request is recorded at level Metadata; policies are not read yet"),
     unless("audit-log-format", &["json"], "the legacy format is not written"),
     unless("audit-log-version", &["audit.k8s.io/v1"], "only this version is written"),
@@ -219,10 +214,10 @@ mod tests {
             }
         };
         check(&["serve", "--secure-port=1", "-h"], Ok(&["serve", "--secure-port=1", "-h"]));
-        check(&["serve", "--authorization-mode=RBAC", "-h"], Ok(&["serve", "-h"]));
-        check(&["serve", "--authorization_mode", "RBAC", "-h"], Ok(&["serve", "-h"]));
-        check(&["serve", "--authorization-mode", "Node,RBAC"], Err("--authorization-mode is a flag"));
-        check(&["serve", "--authorization-mode"], Err("--authorization-mode is a flag"));
+        check(&["serve", "--audit-log-format=json", "-h"], Ok(&["serve", "-h"]));
+        check(&["serve", "--audit_log_format", "json", "-h"], Ok(&["serve", "-h"]));
+        check(&["serve", "--audit-log-format", "legacy"], Err("--audit-log-format is a flag"));
+        check(&["serve", "--audit-log-format"], Err("--audit-log-format is a flag"));
         check(&["serve", "--oidc-issuer-url=https://a"], Err("--oidc-issuer-url is a flag"));
         check(&["status", "--oidc-issuer-url=https://a"], Ok(&["status", "--oidc-issuer-url=https://a"]));
     }

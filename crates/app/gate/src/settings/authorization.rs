@@ -1,0 +1,200 @@
+//! Layer 4 as the flags choose it: which authorizers, in which order, and how webhooks are reached.
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use authz::webhook::{FailurePolicy, ReviewVersion};
+use config::authorization::{self, Authorizer, AuthorizerKind, ConnectionInfo, WebhookConfiguration};
+use remote::{Webhook, WebhookSettings};
+use types::quote;
+
+use super::{LoadError, warnings::Warnings};
+use crate::Options;
+
+const MODE: &str = "--authorization-mode";
+const CONFIG: &str = "--authorization-config";
+const WEBHOOK_FILE: &str = "--authorization-webhook-config-file";
+const WEBHOOK_VERSION: &str = "--authorization-webhook-version";
+const AUTHORIZED_TTL: &str = "--authorization-webhook-cache-authorized-ttl";
+const UNAUTHORIZED_TTL: &str = "--authorization-webhook-cache-unauthorized-ttl";
+
+/// What the only webhook is called that flags can configure.
+// UPSTREAM: so it is called in metrics (kube-apiserver 1.36)
+const DEFAULT_WEBHOOK: &str = "default";
+
+/// An authorizer of the chain, before the objects are there that it decides by.
+pub(crate) enum ModeSetting {
+    /// By roles and bindings.
+    Rbac,
+    /// Everything goes.
+    AlwaysAllow,
+    /// Nothing goes.
+    AlwaysDeny,
+    /// A webhook, and the client that asks it.
+    Webhook(authz::webhook::Webhook, Box<Webhook>),
+}
+
+impl ModeSetting {
+    /// As `portcullis status` names it.
+    pub(super) fn label(&self) -> String {
+        match self {
+            Self::Rbac => "RBAC".to_owned(),
+            Self::AlwaysAllow => "AlwaysAllow".to_owned(),
+            Self::AlwaysDeny => "AlwaysDeny".to_owned(),
+            Self::Webhook(webhook, _) => format!("Webhook {}", webhook.name()),
+        }
+    }
+
+    fn load(authorizer: Authorizer, flag: &'static str) -> Result<Self, LoadError> {
+        let refuse = |why: &str| {
+            Err(LoadError::Flag { flag, message: format!("{}: {why}", quote(authorizer.kind.name())) })
+        };
+        match authorizer.kind {
+            AuthorizerKind::Rbac => Ok(Self::Rbac),
+            AuthorizerKind::AlwaysAllow => Ok(Self::AlwaysAllow),
+            AuthorizerKind::AlwaysDeny => Ok(Self::AlwaysDeny),
+            AuthorizerKind::Node => refuse("the gate does not decide for nodes yet"),
+            AuthorizerKind::Abac => refuse(NO_ABAC),
+            AuthorizerKind::Webhook(webhook) => Self::webhook(&authorizer.name, *webhook, flag),
+        }
+    }
+
+    fn webhook(
+        name: &str,
+        configuration: WebhookConfiguration,
+        flag: &'static str,
+    ) -> Result<Self, LoadError> {
+        let ConnectionInfo::KubeConfigFile(file) = &configuration.connection_info else {
+            let message = format!(
+                "webhook `{name}`: InClusterConfig is that of kube-apiserver's own pod; name a kubeconfig with \
+                 `type: KubeConfigFile`"
+            );
+            return Err(LoadError::Flag { flag, message });
+        };
+        let (access, path) =
+            config::kubeconfig::load_webhook(file).map_err(|error| LoadError::content(flag, error))?;
+        let client = Webhook::new(&WebhookSettings::of(name, &configuration, &access, &path))
+            .map_err(|error| LoadError::content(flag, error))?;
+        Ok(Self::Webhook(configuration.into_authorizer(name), Box::new(client)))
+    }
+}
+
+const NO_ABAC: &str =
+    "attribute-based access control is not supported; its policies can be written as RBAC objects";
+
+impl Options {
+    /// The chain. Without a flag that says otherwise, RBAC alone.
+    pub(super) fn modes(&self, warnings: &mut Warnings) -> Result<Vec<ModeSetting>, LoadError> {
+        let modes = match &self.authorization_config {
+            Some(path) => self.configured_modes(path)?,
+            None => self.flagged_modes()?,
+        };
+        if modes.iter().any(|mode| matches!(mode, ModeSetting::AlwaysAllow)) {
+            let flag = if self.authorization_config.is_some() { CONFIG } else { MODE };
+            let who =
+                if self.anonymous_auth { "everybody, anonymous clients included," } else { "every user" };
+            warnings.add(
+                flag,
+                format!("AlwaysAllow: {who} may do everything that no authorizer before it denies"),
+                "use RBAC",
+            );
+        }
+        if self.rbac_from.is_some() && !modes.iter().any(|mode| matches!(mode, ModeSetting::Rbac)) {
+            let message = "no authorizer of the chain reads RBAC objects; add RBAC to it".to_owned();
+            return Err(LoadError::Flag { flag: "--rbac-from", message });
+        }
+        Ok(modes)
+    }
+
+    fn configured_modes(&self, path: &Path) -> Result<Vec<ModeSetting>, LoadError> {
+        // UPSTREAM: the file excludes the other flags, whatever they say (kube-apiserver 1.36)
+        let others = [
+            (MODE, self.authorization_mode.is_some()),
+            (WEBHOOK_FILE, self.authorization_webhook_config_file.is_some()),
+            (WEBHOOK_VERSION, self.authorization_webhook_version.is_some()),
+            (AUTHORIZED_TTL, self.authorization_webhook_cache_authorized_ttl.is_some()),
+            (UNAUTHORIZED_TTL, self.authorization_webhook_cache_unauthorized_ttl.is_some()),
+        ];
+        if let Some((other, _)) = others.iter().find(|(_, given)| *given) {
+            let message = format!("cannot be given beside {other}: the file says all of it");
+            return Err(LoadError::Flag { flag: CONFIG, message });
+        }
+        let authorizers = authorization::load(path).map_err(|error| LoadError::content(CONFIG, error))?;
+        authorizers.into_iter().map(|authorizer| ModeSetting::load(authorizer, CONFIG)).collect()
+    }
+
+    fn flagged_modes(&self) -> Result<Vec<ModeSetting>, LoadError> {
+        let default = ["RBAC".to_owned()];
+        let names = self.authorization_mode.as_deref().unwrap_or(&default);
+        let refuse = |flag, message: String| Err(LoadError::Flag { flag, message });
+        let mut seen = HashSet::new();
+        if names.is_empty() {
+            return refuse(MODE, "at least one mode must be given".to_owned());
+        }
+        if self.authorization_webhook_config_file.is_some() && !names.iter().any(|name| name == "Webhook") {
+            return refuse(WEBHOOK_FILE, format!("cannot be given without Webhook in {MODE}"));
+        }
+        let mut modes = Vec::with_capacity(names.len());
+        for name in names {
+            let kind = match name.as_str() {
+                "Node" => AuthorizerKind::Node,
+                "RBAC" => AuthorizerKind::Rbac,
+                "AlwaysAllow" => AuthorizerKind::AlwaysAllow,
+                "AlwaysDeny" => AuthorizerKind::AlwaysDeny,
+                "ABAC" => AuthorizerKind::Abac,
+                "Webhook" => AuthorizerKind::Webhook(Box::new(self.flagged_webhook()?)),
+                other => {
+                    let choices = "AlwaysAllow, AlwaysDeny, Node, RBAC or Webhook";
+                    return refuse(MODE, format!("{} is not a valid mode: expected {choices}", quote(other)));
+                }
+            };
+            if !seen.insert(name) {
+                return refuse(MODE, format!("{} is given more than once", quote(name)));
+            }
+            let authorizer = Authorizer { name: DEFAULT_WEBHOOK.to_owned(), kind };
+            modes.push(ModeSetting::load(authorizer, MODE)?);
+        }
+        Ok(modes)
+    }
+
+    /// The webhook of the flags.
+    // UPSTREAM: 30 s for a try, no match conditions, NoOpinion when it fails, v1beta1 unless a flag
+    // says v1, and a time of zero means that nothing is remembered (kube-apiserver 1.36)
+    fn flagged_webhook(&self) -> Result<WebhookConfiguration, LoadError> {
+        let version = match self.authorization_webhook_version.as_deref() {
+            None | Some("v1beta1") => ReviewVersion::V1Beta1,
+            Some("v1") => ReviewVersion::V1,
+            Some(other) => {
+                let message = format!("{} is not supported: expected v1 or v1beta1", quote(other));
+                return Err(LoadError::Flag { flag: WEBHOOK_VERSION, message });
+            }
+        };
+        let file = self.authorization_webhook_config_file.clone();
+        let file: PathBuf = file.ok_or(LoadError::Missing {
+            flag: WEBHOOK_FILE,
+            why: "the mode Webhook needs to know which server to ask",
+        })?;
+        let authorized_ttl = self.authorization_webhook_cache_authorized_ttl;
+        let authorized_ttl = authorized_ttl.unwrap_or(Duration::from_secs(300));
+        let unauthorized_ttl = self.authorization_webhook_cache_unauthorized_ttl;
+        let unauthorized_ttl = unauthorized_ttl.unwrap_or(Duration::from_secs(30));
+        Ok(WebhookConfiguration {
+            timeout: Duration::from_secs(30),
+            authorized_ttl,
+            cache_authorized_requests: !authorized_ttl.is_zero(),
+            unauthorized_ttl,
+            cache_unauthorized_requests: !unauthorized_ttl.is_zero(),
+            subject_access_review_version: version,
+            match_condition_subject_access_review_version: String::new(),
+            failure_policy: FailurePolicy::NoOpinion,
+            connection_info: ConnectionInfo::KubeConfigFile(file),
+            match_conditions: Vec::new(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
