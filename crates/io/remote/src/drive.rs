@@ -48,7 +48,9 @@ pub async fn drive_confirmed<T>(
     // A time after `now` is of a clock that has been set back since, or of one who came later and
     // shared the look-up.
     if as_of.is_some_and(|then| then != now) && doubtful(&result) {
-        return run(remote.most_questions(), remote, now, Duration::ZERO, decide).await.map(|(result, _)| result);
+        return run(remote.most_questions(), remote, now, Duration::ZERO, decide)
+            .await
+            .map(|(result, _)| result);
     }
     Ok(result)
 }
