@@ -2,6 +2,7 @@
 //! remembers.
 
 mod golden;
+mod impersonating;
 mod request_line;
 mod sampled;
 
@@ -13,9 +14,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use authz::Impersonation;
 use gate::{Options, Running};
-use serde_json::Value;
-use testkit::{Authority, Certified, Client, Folder, Response, Spec, Upstream};
+use http::{HeaderName, HeaderValue};
+use serde_json::{Value, json};
+use testkit::{Authority, Certified, Client, Folder, Message, Response, Spec, Upstream};
 
 use crate::{Ledger, Mode};
 
@@ -27,6 +30,8 @@ pub type RunSocket = fn(&Path, &Ledger, Mode) -> (bool, Vec<String>);
 pub const ALL: &[(&str, RunSocket)] = &[
     ("request_info.jsonl", request_line::run),
     ("rbac.jsonl", sampled::run),
+    ("impersonation.jsonl", impersonating::legacy),
+    ("constrained_impersonation.jsonl", impersonating::constrained),
     ("http_golden.jsonl", golden::run),
 ];
 
@@ -36,6 +41,8 @@ struct Fixture {
     upstream: Upstream,
     authority: Authority,
     audit: BufReader<File>,
+    /// The beginning of a line whose end has not been written yet.
+    line: String,
     /// What the audit log has said so far and nobody has asked for.
     events: Vec<Value>,
     _folder: Folder,
@@ -71,7 +78,15 @@ impl Fixture {
         let settings = options.load().map_err(|e| format!("the gate refuses its options: {e}"))?;
         let running = gate::start(settings).map_err(|e| format!("the gate does not start: {e}"))?;
         let audit = BufReader::new(File::open(&audit).map_err(|e| format!("audit log: {e}"))?);
-        Ok(Self { running: Some(running), upstream, authority, audit, events: Vec::new(), _folder: folder })
+        Ok(Self {
+            running: Some(running),
+            upstream,
+            authority,
+            audit,
+            line: String::new(),
+            events: Vec::new(),
+            _folder: folder,
+        })
     }
 
     fn client(&self, certificate: Option<&Certified>) -> Result<Client, String> {
@@ -94,10 +109,9 @@ impl Fixture {
     fn event(&mut self, audit_id: &str, stage: &str) -> Option<Value> {
         let patience = Instant::now() + Duration::from_secs(5);
         loop {
-            let mut line = String::new();
-            while self.audit.read_line(&mut line).ok()? > 0 {
-                self.events.extend(serde_json::from_str::<Value>(&line));
-                line.clear();
+            while self.audit.read_line(&mut self.line).ok()? > 0 && self.line.ends_with('\n') {
+                self.events.extend(serde_json::from_str::<Value>(&self.line));
+                self.line.clear();
             }
             let found = self.events.iter().position(|event| {
                 event.get("auditID").and_then(Value::as_str) == Some(audit_id)
@@ -129,4 +143,13 @@ fn head(method: &str, target: &str, headers: &[(String, String)]) -> Vec<u8> {
     }
     request.push_str("\r\n");
     request.into_bytes()
+}
+
+/// Who the upstream is told the user is, as its SelfSubjectReview would say it.
+fn told(message: &Message) -> Value {
+    let headers = message.headers.iter().filter_map(|(name, value)| {
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+    });
+    let user = Impersonation::new(true).requested(&mut headers.collect());
+    json!(user.ok().flatten())
 }

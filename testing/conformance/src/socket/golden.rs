@@ -10,9 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use authz::Impersonation;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use lab::environment::{
     SigningKey, TokenClaims,
@@ -23,7 +21,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use testkit::{Authority, Certified, Message, Reply, Response, Spec, Upstream};
 
-use super::{Fixture, head};
+use super::{Fixture, head, told};
 use crate::{Case, Flip, Ledger, Mode, Outcome, read_cases};
 
 const FILE: &str = "http_golden.jsonl";
@@ -318,15 +316,6 @@ impl Instance {
 
 fn is_impersonate_user(name: &str) -> bool {
     name.eq_ignore_ascii_case("impersonate-user")
-}
-
-/// Who the upstream is told the user is, as its SelfSubjectReview would say it.
-fn told(message: &Message) -> Value {
-    let headers = message.headers.iter().filter_map(|(name, value)| {
-        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
-    });
-    let user = Impersonation::new(true).requested(&mut headers.collect());
-    json!(user.ok().flatten())
 }
 
 /// The player: what the gate asks of its own accord is answered; a client's line gets the recorded

@@ -57,7 +57,7 @@ pub(super) fn run(folder: &Path, _: &Ledger, mode: Mode) -> (bool, Vec<String>) 
 
 /// Whether an API server, and so a folder of manifests, can hold the objects of a world. The cases hold
 /// the authorizer to worlds beyond that.
-fn can_be_stored(world: &str) -> bool {
+pub(super) fn can_be_stored(world: &str) -> bool {
     let folder = testkit::Folder::new();
     folder.write("world.json", format!("{{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":{world}}}"));
     config::rbac_dir::load(folder.path()).is_ok()
