@@ -152,6 +152,7 @@ impl Worker {
             identities.0.clear();
         }
         identities.0.insert(key, (Arc::clone(user), Arc::clone(&identity)));
+        self.gate.authz.introduce(user);
         Ok(identity)
     }
 }

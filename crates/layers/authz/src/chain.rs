@@ -75,6 +75,15 @@ impl Authz {
         Self { deny, modes }
     }
 
+    /// Tells of a user whom many requests will come from: see [`Rbac::introduce`].
+    pub fn introduce(&self, user: &Arc<User>) {
+        for mode in &self.modes {
+            if let Mode::Rbac(rbac) = mode {
+                rbac.introduce(user);
+            }
+        }
+    }
+
     /// Why the requester is shut out before anything is decided; `None` lets them pass. Asked before
     /// impersonation, so that nobody on the deny list can act as somebody else.
     pub fn standing(&self, requester: &User) -> Option<String> {

@@ -12,36 +12,39 @@
 //! copy, not 100,000. A lock with one writer would have been shorter, but every reader would touch its
 //! cache line, and a decision could not keep its state across a question to the outside.
 //!
-//! Bindings are indexed by subject and namespace, so finding those of an identity costs as many
-//! look-ups as the user has groups, whatever the number of bindings. What an identity is granted is
-//! worked out once, and each kind of question about it (verb, group, resource) once as well; both are
-//! remembered in a cache that belongs to the snapshot and dies with it. There is nothing to invalidate,
-//! and a remembered answer can never be older than the world that is asked.
+//! A question that is new has two halves. Which roles cover it? An index over the texts of all rules
+//! says, whoever asks. Which roles does the user hold? Bindings are kept by subject and namespace, so
+//! that costs as many look-ups as the user has groups. Roles have numbers, so that the halves meet in
+//! sets of bits, and neither the bindings of others nor the length of a role play a part.
+//!
+//! What came of it is remembered by identity, for each kind of question (verb, group, resource) in
+//! each namespace. A remembered answer carries the version of the world in which it is so. A change
+//! says whose it is: what others have asked goes on to be good, and who is concerned begins anew
+//! before the next decision. An identity is recognised by its value, or, if it was
+//! [introduced](Rbac::introduce), by its address.
 //!
 //! Invariant: nothing but the snapshot and the attributes goes into a decision.
 
 pub mod aggregation;
 mod cache;
+mod changes;
 pub mod escalation;
 mod grants;
+mod holdings;
+mod index;
 mod object;
+mod role_set;
 mod rule;
+mod search;
 mod world;
-
-#[cfg(test)]
-mod compare;
-#[cfg(test)]
-mod naive;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use types::Attributes;
+use types::{Attributes, User};
 
-pub use object::{Kind, RbacObject};
+pub use object::{Binding, Kind, RbacObject};
 pub(crate) use rule::is_joined;
 pub use world::World;
 
@@ -62,7 +65,11 @@ struct Shared {
 #[derive(Default)]
 pub struct Snapshot {
     world: World,
-    cache: cache::Cache,
+    /// One more than that of the snapshot before.
+    version: u64,
+    changes: changes::Changes,
+    /// Shared by all snapshots of an [`Rbac`].
+    cache: Arc<cache::Cache>,
 }
 
 impl Rbac {
@@ -71,6 +78,12 @@ impl Rbac {
         let rbac = Self::default();
         rbac.publish(world);
         rbac
+    }
+
+    /// Tells of a user whom many requests will come from. As long as this very `Arc` lives, decisions
+    /// recognise it by its address; any other user, equal or not, is hashed and compared.
+    pub fn introduce(&self, user: &Arc<User>) {
+        self.0.newest.load().cache.introduce(user);
     }
 
     /// May they? Never Deny, never an error: a role that is missing is told in the reason.
@@ -83,8 +96,8 @@ impl Rbac {
         self.0.newest.load_full()
     }
 
-    /// Changes the world; readers see all of the change or nothing. One call with many changes is much
-    /// cheaper than many calls.
+    /// Changes the world; readers see all of the change or nothing. Every decision that begins after
+    /// this has returned is made on the new world. One call with many changes is cheaper than many calls.
     pub fn update(&self, change: impl FnOnce(&mut World)) {
         let _one_at_a_time = self.0.writer.lock();
         let mut world = self.0.newest.load().world.clone();
@@ -103,15 +116,23 @@ impl Rbac {
         self.update(|world| world.remove(kind, namespace, name));
     }
 
-    fn publish(&self, world: World) {
-        self.0.newest.store(Arc::new(Snapshot { world, cache: cache::Cache::default() }));
+    fn publish(&self, mut world: World) {
+        let parts = world.take_parts();
+        if parts.is_empty() {
+            return;
+        }
+        let before = self.0.newest.load();
+        let (version, mut changes) = (before.version + 1, before.changes.clone());
+        changes.push(version, parts);
+        let cache = Arc::clone(&before.cache);
+        self.0.newest.store(Arc::new(Snapshot { world, version, changes, cache }));
     }
 }
 
 impl Snapshot {
     /// As [`Rbac::decide`], on this state.
     pub fn decide(&self, at: &Attributes<'_>) -> Opinion {
-        self.cache.grants(at.user).decide(&self.world, &self.cache, at)
+        self.cache.grants(at.user).decide(self, at)
     }
 
     /// The roles and bindings.

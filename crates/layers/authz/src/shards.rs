@@ -42,6 +42,23 @@ impl<K: Eq + Hash + Clone, V: Clone> Shards<K, V> {
         Arc::make_mut(branch).get_mut(leaf).map(Arc::make_mut)
     }
 
+    /// The value to be changed; nothing is copied if there is none.
+    pub(crate) fn get_mut<Q: Hash + Equivalent<K> + ?Sized>(&mut self, key: &Q) -> Option<&mut V> {
+        self.get(key)?;
+        self.leaf_mut(key)?.get_mut(key)
+    }
+
+    /// Puts `value` in the place of what was there, and gives that back.
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        self.leaf_mut(&key)?.insert(key, value)
+    }
+
+    /// Nothing is copied if there is nothing to remove.
+    pub(crate) fn remove<Q: Hash + Equivalent<K> + ?Sized>(&mut self, key: &Q) -> Option<V> {
+        self.get(key)?;
+        self.leaf_mut(key)?.remove(key)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.branches.iter().flat_map(|branch| branch.iter()).flat_map(|leaf| leaf.iter())
     }

@@ -1,14 +1,14 @@
-//! What has been worked out about one snapshot.
+//! The identities that have been met.
 
 use std::{
     hash::BuildHasher,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use parking_lot::RwLock;
 use types::User;
 
@@ -21,11 +21,14 @@ const LIMIT: usize = 64 << 20;
 /// Locks, so that workers seldom wait for each other.
 const SHARDS: usize = 16;
 
-/// The identities met since the snapshot was made.
+/// Users that are recognised by their address, in each shard.
+const INTRODUCED: usize = 2048;
+
 #[derive(Default)]
 pub(super) struct Cache {
     hasher: DefaultHashBuilder,
-    identities: [RwLock<HashTable<Known>>; SHARDS],
+    by_value: [RwLock<HashTable<Known>>; SHARDS],
+    by_address: [RwLock<HashMap<usize, Introduced>>; SHARDS],
     spent: AtomicUsize,
 }
 
@@ -33,6 +36,16 @@ pub(super) struct Cache {
 struct Known {
     name: Box<str>,
     groups: Box<[String]>,
+    grants: Arc<Grants>,
+}
+
+/// An identity by where it is kept.
+///
+/// While this is there, so is the place: a `Weak` keeps it from being used again, and whoever else has
+/// the `Arc` from changing what is in it. So whichever `&User` points there is this very user, or has
+/// never been.
+struct Introduced {
+    user: Weak<User>,
     grants: Arc<Grants>,
 }
 
@@ -45,9 +58,49 @@ impl Known {
 impl Cache {
     /// What is known about the grants of `user`.
     pub(super) fn grants(&self, user: &User) -> Arc<Grants> {
+        let address = std::ptr::from_ref(user).addr();
+        let introduced = self
+            .shard_of(address)
+            .and_then(|shard| shard.read().get(&address).map(|introduced| Arc::clone(&introduced.grants)));
+        introduced.unwrap_or_else(|| self.by_value(user))
+    }
+
+    /// From now on `user` is recognised without being looked at.
+    pub(super) fn introduce(&self, user: &Arc<User>) {
+        let grants = self.by_value(user);
+        let address = Arc::as_ptr(user).addr();
+        let Some(shard) = self.shard_of(address) else { return };
+        let mut shard = shard.write();
+        if shard.len() >= INTRODUCED {
+            shard.retain(|_, introduced| introduced.user.strong_count() > 0);
+        }
+        // Those that find no room are recognised by their value.
+        if shard.len() < INTRODUCED {
+            shard.insert(address, Introduced { user: Arc::downgrade(user), grants });
+        }
+    }
+
+    /// Counts `bytes` that are about to be remembered. To be called without a lock on anything here.
+    pub(super) fn spend(&self, bytes: usize) {
+        if self.spent.fetch_add(bytes, Ordering::Relaxed) > LIMIT {
+            self.spent.store(0, Ordering::Relaxed);
+            self.forget();
+        }
+    }
+
+    fn forget(&self) {
+        self.by_value.iter().for_each(|shard| shard.write().clear());
+        for shard in &self.by_address {
+            let mut shard = shard.write();
+            shard.retain(|_, introduced| introduced.user.strong_count() > 0);
+            shard.values().for_each(|introduced| introduced.grants.forget());
+        }
+    }
+
+    fn by_value(&self, user: &User) -> Arc<Grants> {
         // Hashed once, for the shard and within it: a user may have hundreds of groups.
         let hash = self.hasher.hash_one((&user.name, &user.groups));
-        let Some(shard) = self.identities.get((hash >> 32) as usize % SHARDS) else { return Arc::default() };
+        let Some(shard) = self.by_value.get((hash >> 32) as usize % SHARDS) else { return Arc::default() };
         if let Some(known) = shard.read().find(hash, |known| known.is(user)) {
             return Arc::clone(&known.grants);
         }
@@ -63,11 +116,8 @@ impl Cache {
         Arc::clone(&entry.get().grants)
     }
 
-    /// Counts `bytes` that are about to be remembered.
-    pub(super) fn spend(&self, bytes: usize) {
-        if self.spent.fetch_add(bytes, Ordering::Relaxed) > LIMIT {
-            self.spent.store(0, Ordering::Relaxed);
-            self.identities.iter().for_each(|shard| shard.write().clear());
-        }
+    fn shard_of(&self, address: usize) -> Option<&RwLock<HashMap<usize, Introduced>>> {
+        // The lowest bits are the same for all.
+        self.by_address.get(address / align_of::<User>() / 16 % SHARDS)
     }
 }

@@ -1,33 +1,33 @@
-//! What one identity may do, worked out piece by piece as it is asked.
+//! What one identity may do, as far as it has asked.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use hashbrown::{Equivalent, HashMap, HashSet};
-use k8s_openapi::api::rbac::v1::PolicyRule;
-use parking_lot::RwLock;
-use types::Attributes;
+use hashbrown::{Equivalent, HashMap};
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use types::{Attributes, User};
 
-use super::{
-    cache::Cache,
-    rule::{covers, list},
-    world::{Held, World},
-};
+use super::{Snapshot, search::Found};
 use crate::{Opinion, opinion::aggregate};
 
-/// The grants of one identity in one snapshot.
+/// What has been worked out for one identity. It outlives the snapshot it was worked out from: each
+/// scope is forgotten when a change concerns it, and not before.
 #[derive(Default)]
 pub(super) struct Grants {
-    cluster: OnceLock<Scope>,
+    cluster: Scope,
     namespaces: RwLock<HashMap<Box<str>, Arc<Scope>>>,
 }
 
-/// What the identity holds through the ClusterRoleBindings, or through the RoleBindings of a namespace.
-struct Scope {
-    /// One entry a role, however many bindings lead to it: any of them may be named as the reason.
-    roles: Vec<(Held, Arc<[PolicyRule]>)>,
-    /// Why the roles of other bindings could not be found.
-    errors: Vec<String>,
-    answers: RwLock<HashMap<Question, Answer>>,
+/// What the identity may through the ClusterRoleBindings, or through the RoleBindings of a namespace.
+#[derive(Default)]
+struct Scope(RwLock<Remembered>);
+
+#[derive(Default)]
+struct Remembered {
+    /// Of the world in which all this is so.
+    version: u64,
+    answers: HashMap<Question, Answer>,
+    /// Why roles could not be found.
+    errors: Option<Arc<[String]>>,
 }
 
 /// A request but for its user, its namespace and the object's name.
@@ -60,99 +60,132 @@ impl Equivalent<Question> for QuestionRef<'_> {
     }
 }
 
-/// Who grants a question: everywhere, or for some names only.
 struct Answer {
-    every_name: Option<Arc<str>>,
-    names: HashMap<Box<str>, Arc<str>>,
+    found: Found,
+    /// Who grants the question for one name, if anybody does. Only names that stand in a rule are kept,
+    /// so that clients cannot make this grow.
+    names: HashMap<Box<str>, Option<Arc<str>>>,
 }
 
 impl Grants {
     /// Asks the cluster's bindings first, then the namespace's.
-    pub(super) fn decide(&self, world: &World, cache: &Cache, at: &Attributes<'_>) -> Opinion {
-        let cluster = self.cluster.get_or_init(|| Scope::new(world, cache, at, ""));
-        if let Some(reason) = cluster.allows(cache, at) {
+    pub(super) fn decide(&self, snapshot: &Snapshot, at: &Attributes<'_>) -> Opinion {
+        if let Some(reason) = self.cluster.allows(snapshot, at, "") {
             return Opinion::allow(reason);
         }
-        let namespace = (!at.namespace.is_empty()).then(|| self.in_namespace(world, cache, at));
-        if let Some(reason) = namespace.as_ref().and_then(|scope| scope.allows(cache, at)) {
+        let namespace = (!at.namespace.is_empty()).then(|| self.in_namespace(snapshot, at.namespace));
+        if let Some(reason) = namespace.as_ref().and_then(|scope| scope.allows(snapshot, at, at.namespace)) {
             return Opinion::allow(reason);
         }
-        let errors = cluster.errors.iter().chain(namespace.iter().flat_map(|scope| &scope.errors));
+        if snapshot.world.missing.is_empty() {
+            return Opinion::no_opinion(Arc::default());
+        }
+        let cluster = self.cluster.errors(snapshot, at.user, "");
+        let namespace = namespace.map(|scope| scope.errors(snapshot, at.user, at.namespace));
+        let errors = cluster.iter().chain(namespace.iter().flat_map(|errors| errors.iter()));
         match aggregate(errors.map(String::as_str)) {
             none if none.is_empty() => Opinion::no_opinion(Arc::default()),
             errors => Opinion::no_opinion(format!("RBAC: {errors}")),
         }
     }
 
-    fn in_namespace(&self, world: &World, cache: &Cache, at: &Attributes<'_>) -> Arc<Scope> {
-        if let Some(known) = self.namespaces.read().get(at.namespace) {
+    /// Forgets everything.
+    pub(super) fn forget(&self) {
+        self.namespaces.write().clear();
+        self.cluster.0.write().forget();
+    }
+
+    fn in_namespace(&self, snapshot: &Snapshot, namespace: &str) -> Arc<Scope> {
+        if let Some(known) = self.namespaces.read().get(namespace) {
             return Arc::clone(known);
         }
-        let scope = Arc::new(Scope::new(world, cache, at, at.namespace));
-        self.namespaces.write().insert(at.namespace.into(), Arc::clone(&scope));
-        scope
+        snapshot.cache.spend(namespace.len() + 256);
+        Arc::clone(self.namespaces.write().entry(namespace.into()).or_default())
     }
 }
 
 impl Scope {
-    fn new(world: &World, cache: &Cache, at: &Attributes<'_>, namespace: &str) -> Self {
-        let (mut roles, mut errors, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
-        for held in world.held_by(at.user, namespace) {
-            match world.rules_of(&held.binding) {
-                Ok(rules) if seen.insert(rules.as_ptr()) => roles.push((held, Arc::clone(rules))),
-                Ok(_) => {}
-                Err(error) => errors.push(error),
+    /// The reason, if a binding of this scope allows the request.
+    fn allows(&self, snapshot: &Snapshot, at: &Attributes<'_>, scope: &str) -> Option<Arc<str>> {
+        let question = QuestionRef::of(at);
+        {
+            let remembered = self.as_of(snapshot, at.user, scope);
+            let is_so = remembered.version == snapshot.version;
+            let answer = remembered.answers.get(&question).filter(|_| is_so);
+            if let Some(told) = answer.and_then(|answer| answer.tells(snapshot, at)) {
+                return told.cloned();
             }
         }
-        let texts: usize = errors.iter().map(String::len).sum();
-        cache.spend(namespace.len() + roles.len() * size_of::<(Held, Arc<[PolicyRule]>)>() + texts + 256);
-        Self { roles, errors, answers: RwLock::default() }
-    }
-
-    /// The reason, if a binding of this scope allows the request.
-    fn allows(&self, cache: &Cache, at: &Attributes<'_>) -> Option<Arc<str>> {
-        if self.roles.is_empty() {
-            return None;
+        let found = snapshot.world.find(at, scope);
+        let named = found.some_names.then(|| snapshot.world.find_named(at, scope));
+        let reason = found.every_name.clone().or_else(|| named.clone().flatten());
+        snapshot.cache.spend(question.bytes() + at.name.len() + 256);
+        let mut remembered = self.0.write();
+        // Somebody who holds on to an older world, or has met a newer one, keeps the answer to themselves.
+        if remembered.version == snapshot.version {
+            let answer = remembered.answers.entry(question.to_owned());
+            let answer = answer.or_insert_with(|| Answer { found, names: HashMap::new() });
+            if let Some(named) = named.filter(|_| snapshot.world.names(at.name)) {
+                answer.names.insert(at.name.into(), named);
+            }
         }
-        let question = QuestionRef::of(at);
-        if let Some(answer) = self.answers.read().get(&question) {
-            return answer.reason(at).cloned();
-        }
-        let answer = self.work_out(at);
-        let reason = answer.reason(at).cloned();
-        cache.spend(question.bytes() + answer.bytes());
-        self.answers.write().insert(question.to_owned(), answer);
         reason
     }
 
-    fn work_out(&self, at: &Attributes<'_>) -> Answer {
-        let mut names: HashMap<Box<str>, Arc<str>> = HashMap::new();
-        for (held, rules) in &self.roles {
-            let reason =
-                || -> Arc<str> { format!("RBAC: allowed by {}", held.binding.describe(held.subject)).into() };
-            for rule in rules.iter().filter(|rule| covers(rule, at)) {
-                let limited_to = list(&rule.resource_names);
-                // UPSTREAM: resourceNames limits resources only, never paths (kube-apiserver 1.36)
-                if limited_to.is_empty() || !at.resource_request {
-                    return Answer { every_name: Some(reason()), names: HashMap::new() };
-                }
-                let reason = reason();
-                for name in limited_to {
-                    names.entry(name.as_str().into()).or_insert_with(|| Arc::clone(&reason));
-                }
+    fn errors(&self, snapshot: &Snapshot, user: &User, scope: &str) -> Arc<[String]> {
+        {
+            let remembered = self.as_of(snapshot, user, scope);
+            if let Some(errors) =
+                remembered.errors.as_ref().filter(|_| remembered.version == snapshot.version)
+            {
+                return Arc::clone(errors);
             }
         }
-        Answer { every_name: None, names }
+        let errors: Arc<[String]> = snapshot.world.errors_of(user, scope).into();
+        snapshot.cache.spend(errors.iter().map(|error| error.len() + 24).sum::<usize>() + 64);
+        let mut remembered = self.0.write();
+        if remembered.version == snapshot.version {
+            remembered.errors = Some(Arc::clone(&errors));
+        }
+        errors
+    }
+
+    /// What is remembered, brought to the version of `snapshot`, unless it is of a newer one.
+    fn as_of(&self, snapshot: &Snapshot, user: &User, scope: &str) -> RwLockReadGuard<'_, Remembered> {
+        let remembered = self.0.read();
+        if remembered.version >= snapshot.version {
+            return remembered;
+        }
+        drop(remembered);
+        let mut remembered = self.0.write();
+        if remembered.version < snapshot.version {
+            let is_new = remembered.answers.is_empty() && remembered.errors.is_none();
+            if !is_new && snapshot.changes.concern(remembered.version, &snapshot.world, user, scope) {
+                remembered.forget();
+            }
+            remembered.version = snapshot.version;
+        }
+        RwLockWriteGuard::downgrade(remembered)
+    }
+}
+
+impl Remembered {
+    fn forget(&mut self) {
+        self.answers = HashMap::new();
+        self.errors = None;
     }
 }
 
 impl Answer {
-    fn reason(&self, at: &Attributes<'_>) -> Option<&Arc<str>> {
-        self.every_name.as_ref().or_else(|| self.names.get(at.name))
-    }
-
-    fn bytes(&self) -> usize {
-        256 + self.names.keys().map(|name| name.len() + 64).sum::<usize>()
+    /// The reason if it is a yes; `None` if this name has yet to be looked for.
+    fn tells(&self, snapshot: &Snapshot, at: &Attributes<'_>) -> Option<Option<&Arc<str>>> {
+        if self.found.every_name.is_some() || !self.found.some_names {
+            return Some(self.found.every_name.as_ref());
+        }
+        match self.names.get(at.name) {
+            Some(named) => Some(named.as_ref()),
+            None => (!snapshot.world.names(at.name)).then_some(None),
+        }
     }
 }
 

@@ -84,12 +84,24 @@ pub(super) struct Key {
     pub(super) name: Box<str>,
 }
 
+impl Key {
+    pub(super) fn as_ref(&self) -> KeyRef<'_> {
+        KeyRef { kind: self.kind, namespace: &self.namespace, name: &self.name }
+    }
+}
+
 /// A [`Key`] to look up with.
 #[derive(Clone, Copy, Hash)]
 pub(super) struct KeyRef<'a> {
     pub(super) kind: Kind,
     pub(super) namespace: &'a str,
     pub(super) name: &'a str,
+}
+
+impl KeyRef<'_> {
+    pub(super) fn to_owned(self) -> Key {
+        Key { kind: self.kind, namespace: self.namespace.into(), name: self.name.into() }
+    }
 }
 
 impl hashbrown::Equivalent<Key> for KeyRef<'_> {
@@ -100,7 +112,7 @@ impl hashbrown::Equivalent<Key> for KeyRef<'_> {
 
 /// A RoleBinding or ClusterRoleBinding.
 #[derive(Debug)]
-pub(super) struct Binding {
+pub struct Binding {
     pub(super) key: Key,
     pub(super) role: RoleRef,
     pub(super) subjects: Vec<Subject>,
@@ -113,7 +125,82 @@ pub(super) enum Holder {
     Group,
 }
 
+/// Somebody in a namespace (or, where it is empty, in the whole cluster).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ScopedHolder {
+    pub(super) scope: Box<str>,
+    pub(super) holder: Holder,
+    pub(super) name: Box<str>,
+}
+
+#[derive(Clone, Copy, Hash)]
+pub(super) struct ScopedHolderRef<'a> {
+    pub(super) scope: &'a str,
+    pub(super) holder: Holder,
+    pub(super) name: &'a str,
+}
+
+impl hashbrown::Equivalent<ScopedHolder> for ScopedHolderRef<'_> {
+    fn equivalent(&self, known: &ScopedHolder) -> bool {
+        (self.scope, self.holder, self.name) == (&*known.scope, known.holder, &*known.name)
+    }
+}
+
 impl Binding {
+    /// [`Kind::RoleBinding`] or [`Kind::ClusterRoleBinding`].
+    pub fn kind(&self) -> Kind {
+        self.key.kind
+    }
+
+    /// Empty for a ClusterRoleBinding.
+    pub fn namespace(&self) -> &str {
+        &self.key.namespace
+    }
+
+    /// `metadata.name`
+    pub fn name(&self) -> &str {
+        &self.key.name
+    }
+
+    /// What is granted.
+    pub fn role_ref(&self) -> &RoleRef {
+        &self.role
+    }
+
+    /// To whom, in the order of the object.
+    pub fn subjects(&self) -> &[Subject] {
+        &self.subjects
+    }
+
+    /// Everybody whom the binding grants to, each once, with the first subject that means them.
+    pub(super) fn scoped_holders(&self) -> Vec<(ScopedHolder, u32)> {
+        let Some(scope) = self.scope() else { return Vec::new() };
+        let mut scoped_holders = Vec::with_capacity(self.subjects.len());
+        let mut seen = hashbrown::HashSet::with_capacity(self.subjects.len());
+        for (subject, meant) in (0_u32..).zip(self.holders()) {
+            let Some((holder, name)) = meant else { continue };
+            let holder_key = ScopedHolder { scope: scope.into(), holder, name: name.into() };
+            if seen.insert(holder_key.clone()) {
+                scoped_holders.push((holder_key, subject));
+            }
+        }
+        scoped_holders
+    }
+
+    /// Where the role that is granted would be. `None` if the binding cannot refer to any.
+    // UPSTREAM: the apiGroup of a roleRef is not looked at; a ClusterRoleBinding's Role is looked for
+    // outside of all namespaces, where there is none (kube-apiserver 1.36)
+    pub(super) fn role_key(&self) -> Option<KeyRef<'_>> {
+        let name = self.role.name.as_str();
+        match self.role.kind.as_str() {
+            "Role" if !self.key.namespace.is_empty() => {
+                Some(KeyRef { kind: Kind::Role, namespace: &self.key.namespace, name })
+            }
+            "ClusterRole" => Some(KeyRef { kind: Kind::ClusterRole, namespace: "", name }),
+            _ => None,
+        }
+    }
+
     /// The namespace that the binding grants in; empty for the whole cluster. `None` for a RoleBinding
     /// without a namespace, which cannot exist in a cluster and grants nothing.
     pub(super) fn scope(&self) -> Option<&str> {
@@ -139,8 +226,9 @@ impl Binding {
         })
     }
 
+    /// As a reason names the binding and one of its subjects:
     /// `ClusterRoleBinding "b" of ClusterRole "r" to User "alice"`
-    pub(super) fn describe(&self, subject: usize) -> String {
+    pub fn describe(&self, subject: usize) -> String {
         let name = match self.key.kind {
             Kind::RoleBinding => quote(&format!("{}/{}", self.key.name, self.key.namespace)),
             _ => quote(&self.key.name),

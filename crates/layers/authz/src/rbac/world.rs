@@ -2,52 +2,64 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem,
     sync::Arc,
 };
 
-use hashbrown::Equivalent;
 use k8s_openapi::api::rbac::v1::{PolicyRule, RoleRef, Subject};
 use types::{User, quote};
 
-use super::object::{Binding, Holder, Key, KeyRef, Kind, RbacObject, holders_of};
+use super::{
+    changes::{Part, Parts},
+    holdings::{Held, Holdings},
+    index::Index,
+    object::{Binding, Key, KeyRef, Kind, RbacObject, ScopedHolder},
+    role_set::{RoleNumber, RoleSet},
+};
 use crate::shards::Shards;
 
 /// Roles and bindings. A clone is cheap, and a change to one leaves the other as it was.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct World {
-    roles: Shards<Key, Arc<[PolicyRule]>>,
+    roles: Shards<Key, Slot>,
     bindings: Shards<Key, Arc<Binding>>,
     /// Every binding under each of its holders.
-    held: Shards<ScopedHolder, Arc<Vec<Held>>>,
+    pub(super) held: Shards<ScopedHolder, Holdings>,
+    pub(super) index: Index,
+    /// The roles that bindings refer to and that are not there.
+    pub(super) missing: Arc<RoleSet>,
+    /// Numbers below `next_number` that no role has.
+    free_numbers: Arc<Vec<RoleNumber>>,
+    next_number: RoleNumber,
+    /// What has changed since the world was published.
+    parts: Parts,
 }
 
-/// Somebody in a namespace (or, where it is empty, in the whole cluster).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct ScopedHolder {
-    scope: Box<str>,
-    holder: Holder,
-    name: Box<str>,
-}
+/// The number of all bindings' roles that cannot exist.
+const NO_ROLE: RoleNumber = 0;
 
-#[derive(Clone, Copy, Hash)]
-struct ScopedHolderRef<'a> {
-    scope: &'a str,
-    holder: Holder,
-    name: &'a str,
-}
-
-impl Equivalent<ScopedHolder> for ScopedHolderRef<'_> {
-    fn equivalent(&self, holder_key: &ScopedHolder) -> bool {
-        (self.scope, self.holder, self.name) == (&*holder_key.scope, holder_key.holder, &*holder_key.name)
-    }
-}
-
-/// A binding that somebody holds, and as which of its subjects.
+/// A role that is there, or that bindings wait for.
 #[derive(Clone)]
-pub(super) struct Held {
-    pub(super) binding: Arc<Binding>,
-    /// The first of the binding's subjects that applies.
-    pub(super) subject: usize,
+struct Slot {
+    number: RoleNumber,
+    /// How many bindings refer to it.
+    references: usize,
+    rules: Option<Arc<[PolicyRule]>>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            roles: Shards::default(),
+            bindings: Shards::default(),
+            held: Shards::default(),
+            index: Index::default(),
+            missing: Arc::default(),
+            free_numbers: Arc::default(),
+            next_number: NO_ROLE + 1,
+            parts: Parts::default(),
+        }
+    }
 }
 
 impl World {
@@ -56,8 +68,8 @@ impl World {
         let object = object.into();
         let key = object.key();
         match object {
-            RbacObject::Role(o) => self.put_role(key, o.rules),
-            RbacObject::ClusterRole(o) => self.put_role(key, o.rules),
+            RbacObject::Role(o) => self.put_role(&key, o.rules),
+            RbacObject::ClusterRole(o) => self.put_role(&key, o.rules),
             RbacObject::RoleBinding(o) => self.put_binding(key, o.role_ref, o.subjects),
             RbacObject::ClusterRoleBinding(o) => self.put_binding(key, o.role_ref, o.subjects),
         }
@@ -68,11 +80,9 @@ impl World {
         let namespace = if kind.is_namespaced() { namespace } else { "" };
         let key = KeyRef { kind, namespace, name };
         match kind {
-            Kind::Role | Kind::ClusterRole => {
-                self.roles.leaf_mut(&key).and_then(|leaf| leaf.remove(&key));
-            }
+            Kind::Role | Kind::ClusterRole => self.set_rules(key, None),
             Kind::RoleBinding | Kind::ClusterRoleBinding => {
-                if let Some(old) = self.bindings.leaf_mut(&key).and_then(|leaf| leaf.remove(&key)) {
+                if let Some(old) = self.bindings.remove(&key) {
                     self.unlist(&old);
                 }
             }
@@ -97,14 +107,25 @@ impl World {
         self.keys(kind).count()
     }
 
+    /// Every RoleBinding and ClusterRoleBinding, in no order.
+    pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
+        self.bindings.iter().map(|(_, binding)| &**binding)
+    }
+
+    /// Every Role and ClusterRole as kind, namespace (empty for a ClusterRole), name and rules, in no
+    /// order.
+    pub fn roles(&self) -> impl Iterator<Item = (Kind, &str, &str, &[PolicyRule])> {
+        let there = self.roles.iter().filter_map(|(key, slot)| Some((key, slot.rules.as_deref()?)));
+        there.map(|(key, rules)| (key.kind, &*key.namespace, &*key.name, rules))
+    }
+
     /// All rules that `user` holds in `namespace` (empty: cluster-wide ones only), and why others could
     /// not be found. Rules held through two bindings come twice; those of ClusterRoleBindings come
     /// first, otherwise bindings come in the order of their names.
     pub fn rules_for(&self, user: &User, namespace: &str) -> (Vec<PolicyRule>, Vec<String>) {
         let (mut rules, mut errors) = (Vec::new(), Vec::new());
-        let inner = Some(namespace).filter(|ns| !ns.is_empty());
-        for held in std::iter::once("").chain(inner).flat_map(|scope| self.held_by(user, scope)) {
-            match self.rules_of(&held.binding) {
+        for (binding, _) in self.bindings_for(user, namespace) {
+            match self.rules_of(binding) {
                 Ok(found) => rules.extend_from_slice(found),
                 Err(error) => errors.push(error),
             }
@@ -112,100 +133,162 @@ impl World {
         (rules, errors)
     }
 
-    /// The rules of one Role or ClusterRole; `None` if it is not there. `namespace` is empty for
-    /// cluster-wide kinds.
-    pub fn rules(&self, kind: Kind, namespace: &str, name: &str) -> Option<&[PolicyRule]> {
-        self.roles.get(&KeyRef { kind, namespace, name }).map(|rules| &**rules)
-    }
-
-    /// The bindings that apply to `user` in one scope (empty: the cluster's), in the order of their names.
+    /// The bindings that apply to `user` in `namespace` (empty: ClusterRoleBindings only), and which of
+    /// their subjects is the first to mean the user: ClusterRoleBindings first, otherwise in the order of
+    /// their names.
     // UPSTREAM: the real server walks them in no fixed order (kube-apiserver 1.36); ours makes answers repeatable.
-    pub(super) fn held_by(&self, user: &User, scope: &str) -> Vec<Held> {
-        let mut found: BTreeMap<&str, &Held> = BTreeMap::new();
-        for (holder, name) in holders_of(user) {
-            for held in self
-                .held
-                .get(&ScopedHolderRef { scope, holder, name })
-                .into_iter()
-                .flat_map(|list| list.iter())
-            {
-                let first = found.entry(&held.binding.key.name).or_insert(held);
-                if held.subject < first.subject {
+    pub fn bindings_for(&self, user: &User, namespace: &str) -> Vec<(&Binding, usize)> {
+        let inner = Some(namespace).filter(|namespace| !namespace.is_empty());
+        let mut bindings = Vec::new();
+        for scope in std::iter::once("").chain(inner) {
+            let mut found: BTreeMap<&str, &Held> = BTreeMap::new();
+            for (_, held) in self.holdings_of(user, scope).flat_map(Holdings::iter) {
+                let first = found.entry(held.binding.name()).or_insert(held);
+                if held.comes_before(first) {
                     *first = held;
                 }
             }
+            bindings.extend(found.into_values().map(|held| (&*held.binding, held.subject as usize)));
         }
-        found.into_values().cloned().collect()
+        bindings
     }
 
-    /// The rules of a binding's role, or why there are none.
-    // UPSTREAM: the apiGroup of a roleRef is not looked at; a ClusterRoleBinding's Role is looked for
-    // outside of all namespaces, where there is none (kube-apiserver 1.36)
-    pub(super) fn rules_of(&self, binding: &Binding) -> Result<&Arc<[PolicyRule]>, String> {
-        let name = binding.role.name.as_str();
-        let (key, resource) = match binding.role.kind.as_str() {
-            "Role" => (KeyRef { kind: Kind::Role, namespace: &binding.key.namespace, name }, "role"),
-            "ClusterRole" => (KeyRef { kind: Kind::ClusterRole, namespace: "", name }, "clusterrole"),
-            other => return Err(format!("unsupported role reference kind: {}", quote(other))),
-        };
-        Some(key)
-            .filter(|key| key.kind == Kind::ClusterRole || !key.namespace.is_empty())
-            .and_then(|key| self.roles.get(&key))
-            .ok_or_else(|| format!("{resource}.rbac.authorization.k8s.io {} not found", quote(name)))
+    /// The rules of one Role or ClusterRole; `None` if it is not there. `namespace` is empty for
+    /// cluster-wide kinds.
+    pub fn rules(&self, kind: Kind, namespace: &str, name: &str) -> Option<&[PolicyRule]> {
+        self.roles.get(&KeyRef { kind, namespace, name })?.rules.as_deref()
+    }
+
+    /// The rules that a binding grants, or why there are none, in kube-apiserver's words.
+    pub fn rules_of(&self, binding: &Binding) -> Result<&[PolicyRule], String> {
+        let slot = binding.role_key().and_then(|key| self.roles.get(&key));
+        slot.and_then(|slot| slot.rules.as_deref()).ok_or_else(|| {
+            let resource = match binding.role_ref().kind.as_str() {
+                "Role" => "role",
+                "ClusterRole" => "clusterrole",
+                other => return format!("unsupported role reference kind: {}", quote(other)),
+            };
+            format!("{resource}.rbac.authorization.k8s.io {} not found", quote(&binding.role_ref().name))
+        })
+    }
+
+    /// What has changed since this was asked last.
+    pub(super) fn take_parts(&mut self) -> Parts {
+        mem::take(&mut self.parts)
     }
 
     fn keys(&self, kind: Kind) -> impl Iterator<Item = &Key> {
-        let (roles, bindings) = (self.roles.iter(), self.bindings.iter());
-        roles.map(|(key, _)| key).chain(bindings.map(|(key, _)| key)).filter(move |key| key.kind == kind)
+        let roles = self.roles.iter().filter(|(_, slot)| slot.rules.is_some()).map(|(key, _)| key);
+        roles.chain(self.bindings.iter().map(|(key, _)| key)).filter(move |key| key.kind == kind)
     }
 
-    fn put_role(&mut self, key: Key, rules: Option<Vec<PolicyRule>>) {
-        if let Some(leaf) = self.roles.leaf_mut(&key) {
-            leaf.insert(key, rules.unwrap_or_default().into());
+    fn put_role(&mut self, key: &Key, rules: Option<Vec<PolicyRule>>) {
+        self.set_rules(key.as_ref(), Some(rules.unwrap_or_default()));
+    }
+
+    /// `None` for a role that is not there, or no longer.
+    fn set_rules(&mut self, key: KeyRef<'_>, rules: Option<Vec<PolicyRule>>) {
+        if self.roles.get(&key).and_then(|slot| slot.rules.as_deref()) == rules.as_deref() {
+            return;
         }
+        let rules: Option<Arc<[PolicyRule]>> = rules.map(Arc::from);
+        let number = self.slot(key, |slot| slot.number);
+        let old = self.slot(key, |slot| mem::replace(&mut slot.rules, rules.clone()));
+        self.index.replace(number, old.as_deref().unwrap_or_default(), rules.as_deref().unwrap_or_default());
+        self.parts.add(Part::Role { scope: key.namespace.into(), role: number });
+        self.settle(key);
     }
 
     fn put_binding(&mut self, key: Key, role: RoleRef, subjects: Option<Vec<Subject>>) {
-        let binding = Arc::new(Binding { key: key.clone(), role, subjects: subjects.unwrap_or_default() });
-        let old = self.bindings.leaf_mut(&key).and_then(|leaf| leaf.insert(key, Arc::clone(&binding)));
-        if let Some(old) = old {
+        let subjects = subjects.unwrap_or_default();
+        if let Some(old) = self.bindings.get(&key) {
+            if old.role == role && old.subjects == subjects {
+                return;
+            }
+            let old = Arc::clone(old);
             self.unlist(&old);
         }
+        let binding = Arc::new(Binding { key: key.clone(), role, subjects });
         self.list(&binding);
+        self.bindings.insert(key, binding);
     }
 
     fn list(&mut self, binding: &Arc<Binding>) {
-        for (holder_key, subject) in scoped_holders(binding) {
-            if let Some(leaf) = self.held.leaf_mut(&holder_key) {
-                let list = leaf.entry(holder_key).or_default();
-                Arc::make_mut(list).push(Held { binding: Arc::clone(binding), subject });
+        self.parts.mark();
+        let number = match binding.role_key() {
+            Some(key) => {
+                let number = self.slot(key, |slot| {
+                    slot.references += 1;
+                    slot.number
+                });
+                self.settle(key);
+                number
             }
+            None => {
+                Arc::make_mut(&mut self.missing).insert(NO_ROLE);
+                NO_ROLE
+            }
+        };
+        for (holder, subject) in binding.scoped_holders() {
+            let held = Held { binding: Arc::clone(binding), subject };
+            match self.held.get_mut(&holder) {
+                Some(holdings) => holdings.insert(number, held),
+                None => {
+                    let mut holdings = Holdings::default();
+                    holdings.insert(number, held);
+                    self.held.insert(holder.clone(), holdings);
+                }
+            }
+            self.parts.add(Part::Held(holder));
         }
     }
 
-    fn unlist(&mut self, binding: &Arc<Binding>) {
-        for (holder_key, _) in scoped_holders(binding) {
-            let Some(leaf) = self.held.leaf_mut(&holder_key) else { continue };
-            let Some(list) = leaf.get_mut(&holder_key).map(Arc::make_mut) else { continue };
-            list.retain(|held| !Arc::ptr_eq(&held.binding, binding));
-            if list.is_empty() {
-                leaf.remove(&holder_key);
+    fn unlist(&mut self, binding: &Binding) {
+        self.parts.mark();
+        for (holder, _) in binding.scoped_holders() {
+            if let Some(holdings) = self.held.get_mut(&holder) {
+                holdings.remove(binding.name());
+                if holdings.is_empty() {
+                    self.held.remove(&holder);
+                }
             }
+            self.parts.add(Part::Held(holder));
+        }
+        if let Some(key) = binding.role_key() {
+            self.slot(key, |slot| slot.references = slot.references.saturating_sub(1));
+            self.settle(key);
         }
     }
-}
 
-/// Everybody whom a binding grants to, each once, with the first subject that means them.
-fn scoped_holders(binding: &Binding) -> Vec<(ScopedHolder, usize)> {
-    let Some(scope) = binding.scope() else { return Vec::new() };
-    let mut scoped_holders: Vec<(ScopedHolder, usize)> = Vec::with_capacity(binding.subjects.len());
-    let mut seen = hashbrown::HashSet::with_capacity(binding.subjects.len());
-    for (subject, meant) in binding.holders().enumerate() {
-        let Some((holder, name)) = meant else { continue };
-        let holder_key = ScopedHolder { scope: scope.into(), holder, name: name.into() };
-        if seen.insert(holder_key.clone()) {
-            scoped_holders.push((holder_key, subject));
+    /// Changes the slot of a role, which is made if there is none.
+    fn slot<T>(&mut self, key: KeyRef<'_>, change: impl FnOnce(&mut Slot) -> T) -> T {
+        if let Some(slot) = self.roles.get_mut(&key) {
+            return change(slot);
+        }
+        let free = (!self.free_numbers.is_empty()).then(|| Arc::make_mut(&mut self.free_numbers).pop());
+        let number = free.flatten().unwrap_or_else(|| {
+            let number = self.next_number;
+            self.next_number += 1;
+            number
+        });
+        let mut slot = Slot { number, references: 0, rules: None };
+        let done = change(&mut slot);
+        self.roles.insert(key.to_owned(), slot);
+        done
+    }
+
+    /// After a change to a slot: gives it up if nobody needs it, and notes whether bindings miss its role.
+    fn settle(&mut self, key: KeyRef<'_>) {
+        let Some(slot) = self.roles.get(&key) else { return };
+        let (number, is_missing) = (slot.number, slot.rules.is_none() && slot.references > 0);
+        let is_needed = slot.rules.is_some() || slot.references > 0;
+        if self.missing.contains(number) != is_missing {
+            let missing = Arc::make_mut(&mut self.missing);
+            if is_missing { missing.insert(number) } else { missing.remove(number) }
+        }
+        if !is_needed {
+            self.roles.remove(&key);
+            Arc::make_mut(&mut self.free_numbers).push(number);
         }
     }
-    scoped_holders
 }
