@@ -1,6 +1,7 @@
 //! One runner a file of vectors.
 
 mod anonymous;
+mod authz_chain;
 mod authz_config_invalid;
 mod authz_webhook;
 mod bearer_header;
@@ -20,6 +21,7 @@ use crate::Run;
 /// Which file is run by what. Files that no issue has reached yet are in `runners.toml`.
 pub const ALL: &[(&str, Run)] = &[
     ("anonymous.jsonl", anonymous::run),
+    ("authz_chain.jsonl", authz_chain::run),
     ("authz_config_invalid.jsonl", authz_config_invalid::run),
     ("authz_webhook.jsonl", authz_webhook::run),
     ("bearer_header.jsonl", bearer_header::run),

@@ -10,4 +10,4 @@ mod policy;
 mod record;
 
 pub use policy::{Evaluation, Level, Policy, Stages};
-pub use record::{Outcome, Received, Record, Stage, annotation};
+pub use record::{Outcome, Received, Record, Stage};

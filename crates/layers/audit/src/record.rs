@@ -7,14 +7,6 @@ use types::{Attributes, Status, StatusReason, Timestamp, User, json};
 
 use crate::{Evaluation, Level};
 
-/// Keys of annotations that kube-apiserver sets.
-pub mod annotation {
-    /// `allow` or `forbid`.
-    pub const DECISION: &str = "authorization.k8s.io/decision";
-    /// Why the authorizer decided so, in its words.
-    pub const REASON: &str = "authorization.k8s.io/reason";
-}
-
 /// When, in the course of a request, an event is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
@@ -155,24 +147,6 @@ impl Record {
         if let Err(at) = self.annotations.binary_search_by(|(known, _)| known.cmp(&key)) {
             self.annotations.insert(at, (key, value.into()));
         }
-    }
-
-    /// The authorizer said yes, for this reason.
-    pub fn allowed(&mut self, reason: impl Into<Cow<'static, str>>) {
-        self.annotate(annotation::DECISION, "allow");
-        self.annotate(annotation::REASON, reason);
-    }
-
-    /// The authorizer did not say yes, for this reason (often empty).
-    pub fn forbidden(&mut self, reason: impl Into<Cow<'static, str>>) {
-        self.annotate(annotation::DECISION, "forbid");
-        self.annotate(annotation::REASON, reason);
-    }
-
-    /// The authorizers could not decide.
-    // UPSTREAM: it is not said why, nor is a decision (kube-apiserver 1.36)
-    pub fn undecided(&mut self) {
-        self.annotate(annotation::REASON, "internal error");
     }
 
     /// The audit ID, as the client is told it.

@@ -23,5 +23,5 @@ pub use chain::{Authz, Mode};
 pub use deny::DenyList;
 pub use forbidden::forbidden;
 pub use impersonation::{Impersonated, Impersonation};
-pub use opinion::{Error, Opinion, Outcome};
+pub use opinion::{Error, Opinion, Outcome, annotation};
 pub use review::{Resolver, RulesReview, rules_review};

@@ -1,8 +1,16 @@
 //! What an authorizer, or a whole chain of them, says.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use types::Decision;
+
+/// Annotations of audit events about what the authorizers said.
+pub mod annotation {
+    /// `allow` or `forbid`; missing where they could not decide.
+    pub const DECISION: &str = "authorization.k8s.io/decision";
+    /// Why; often empty.
+    pub const REASON: &str = "authorization.k8s.io/reason";
+}
 
 /// An answer: kube-apiserver's `(decision, reason, error)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +64,18 @@ impl Opinion {
             (_, Some(error)) => Outcome::Failed(error),
             (_, None) => Outcome::Forbidden,
         }
+    }
+
+    /// What audit events say of it, by key.
+    // UPSTREAM: of a failure neither a decision nor the cause is told (kube-apiserver 1.36)
+    pub fn annotations(&self) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
+        let (decision, reason) = match self.outcome() {
+            Outcome::Allowed => (Some("allow"), self.reason.to_string().into()),
+            Outcome::Forbidden => (Some("forbid"), self.reason.to_string().into()),
+            Outcome::Failed(_) => (None, "internal error".into()),
+        };
+        let decision = decision.map(|decision| (annotation::DECISION, decision.into()));
+        decision.into_iter().chain([(annotation::REASON, reason)])
     }
 }
 

@@ -47,17 +47,14 @@ pub(crate) async fn decide(
     let user = seated.into_user();
     let attributes = request.info.attributes(&user);
     let opinion = authorize(&worker.gate, &attributes, exchange.at).await;
-    match opinion.outcome() {
-        Outcome::Allowed => {
-            if let Some(record) = exchange.record() {
-                record.allowed(opinion.reason.to_string());
-            }
-            pass_because(Permitted { user }, Layer::Authorization, Reason::Allowed, "")
+    if let Some(record) = exchange.record() {
+        for (key, value) in opinion.annotations() {
+            record.annotate(key, value);
         }
+    }
+    match opinion.outcome() {
+        Outcome::Allowed => pass_because(Permitted { user }, Layer::Authorization, Reason::Allowed, ""),
         Outcome::Forbidden => {
-            if let Some(record) = exchange.record() {
-                record.forbidden(opinion.reason.to_string());
-            }
             let status = forbidden(&attributes, &opinion.reason);
             let reason = match opinion.decision {
                 types::Decision::Deny => Reason::Denied,
@@ -68,9 +65,6 @@ pub(crate) async fn decide(
         }
         // UPSTREAM: an error without an Allow is a 500 in plain text (kube-apiserver 1.36)
         Outcome::Failed(error) => {
-            if let Some(record) = exchange.record() {
-                record.undecided();
-            }
             let sentence = format!("Internal Server Error: {}: {error}", quote(request.target().as_str()));
             let detail = error.to_string();
             Err(refuse(Layer::Authorization, Reason::CannotDecide, detail, Answer::Internal(sentence)))

@@ -56,7 +56,8 @@ fn members_stand_in_the_order_of_kube_apiserver() {
     let mut record =
         record(&attributes, b"/api/v1/namespaces/prod/pods/web/log?a=1&b=\xff", &ips, b"kubectl/v1.36");
     record.annotate("z", "last");
-    record.forbidden("");
+    record.annotate("authorization.k8s.io/reason", "");
+    record.annotate("authorization.k8s.io/decision", "forbid");
     record.annotate("z", "ignored: the first value stays");
     record.impersonated(&User::new("bob", ["ops"]), Some("impersonate:user-info"));
     let status = Status::failure(403, StatusReason::Forbidden, "pods \"web\" is forbidden")
