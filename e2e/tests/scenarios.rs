@@ -88,6 +88,7 @@ fn play(binary: &Binary, kubectl: &Path, text: &str) -> Result<usize, String> {
 }
 
 /// The scenarios and the tours.
+/// The scenarios, the README's tour and the pages with output in them.
 fn scenarios() -> Result<Vec<PathBuf>, String> {
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = home.join("scenarios");
@@ -97,5 +98,6 @@ fn scenarios() -> Result<Vec<PathBuf>, String> {
     files.sort();
     files.push(home.join("../README.md"));
     files.push(home.join("../docs/tour.md"));
+    files.push(home.join("../docs/explain.md"));
     Ok(files)
 }

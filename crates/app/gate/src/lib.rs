@@ -14,6 +14,7 @@ mod body;
 mod certificate;
 mod connection;
 mod exchange;
+pub mod explain;
 mod http1;
 mod http2_streams;
 mod listen;

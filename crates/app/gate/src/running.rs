@@ -12,7 +12,7 @@ use ::upstream::{IdentityHeaders, Pool};
 use admission::MaxInFlight;
 use audit::Policy;
 use authz::{
-    Authz, Impersonation, Mode,
+    Authz, Impersonation,
     rbac::{Rbac, World},
 };
 use bytes::Bytes;
@@ -239,15 +239,7 @@ pub(crate) fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, St
         }
     };
     let mut webhooks = Vec::new();
-    let modes = settings.modes.into_iter().map(|mode| match mode {
-        ModeSetting::Rbac => Mode::Rbac(rbac.clone()),
-        ModeSetting::AlwaysAllow => Mode::AlwaysAllow,
-        ModeSetting::AlwaysDeny => Mode::AlwaysDeny,
-        ModeSetting::Webhook(authorizer, client) => {
-            webhooks.push(*client);
-            Mode::Webhook(authorizer)
-        }
-    });
+    let modes = settings.modes.into_iter().map(|mode| mode.into_mode(&rbac, &mut webhooks));
     let authz = Authz::new(settings.deny, modes.collect());
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     let audit = match settings.audit {

@@ -28,7 +28,7 @@ use crate::{
 
 pub(crate) use authorization::ModeSetting;
 pub use warnings::Warning;
-use warnings::Warnings;
+pub(crate) use warnings::Warnings;
 
 /// A configuration that can run. Only [`Options::load`] makes one.
 pub struct Settings {
@@ -127,17 +127,8 @@ impl Options {
     /// The first thing that is wrong, with flag, file, line and field.
     pub fn load(&self) -> Result<Settings, LoadError> {
         let mut warnings = Warnings::default();
-        let client_ca =
-            self.client_ca_file.as_deref().map(|path| Ok((path, read("--client-ca-file", path)?)));
-        let client_ca = client_ca.transpose()?;
+        let (client_ca, authority) = self.authority()?;
         let tls = self.tls(client_ca.as_ref())?;
-        let authority = match &client_ca {
-            Some((path, pem)) => Some(
-                ClientCa::from_pem(&pem.text)
-                    .map_err(|error| LoadError::in_file("--client-ca-file", path, error))?,
-            ),
-            None => None,
-        };
         let authn = self.authn(&mut warnings)?;
         self.warn(&mut warnings, authority.is_some(), &authn);
         let modes = self.modes(&mut warnings)?;
@@ -149,7 +140,7 @@ impl Options {
             }
             None => None,
         };
-        let deny = DenyList::new(self.deny_user.iter().cloned(), self.deny_group.iter().cloned());
+        let deny = self.deny_list();
         let layers = self.layer_states(authority.as_ref(), &authn, &modes, rbac.as_ref().map(Vec::len));
         Ok(Settings {
             listen: SocketAddr::new(self.bind_address, self.secure_port),
@@ -184,7 +175,21 @@ impl Options {
         self.workers.unwrap_or_else(cores).max(1)
     }
 
-    fn network(&self) -> Result<AllowList, LoadError> {
+    /// The authorities of client certificates, as a file and as a layer takes them.
+    pub(crate) fn authority(&self) -> Result<(Option<PemText>, Option<ClientCa>), LoadError> {
+        let flag = "--client-ca-file";
+        let Some(path) = self.client_ca_file.as_deref() else { return Ok((None, None)) };
+        let pem = read(flag, path)?;
+        let authority =
+            ClientCa::from_pem(&pem.text).map_err(|error| LoadError::in_file(flag, path, error))?;
+        Ok((Some(pem), Some(authority)))
+    }
+
+    pub(crate) fn deny_list(&self) -> DenyList {
+        DenyList::new(self.deny_user.iter().cloned(), self.deny_group.iter().cloned())
+    }
+
+    pub(crate) fn network(&self) -> Result<AllowList, LoadError> {
         if self.allow_cidr.is_empty() {
             return Ok(AllowList::not_configured());
         }
@@ -210,7 +215,7 @@ impl Options {
         }
     }
 
-    fn tls(&self, client_ca: Option<&(&Path, PemText)>) -> Result<ServerTls, LoadError> {
+    fn tls(&self, client_ca: Option<&PemText>) -> Result<ServerTls, LoadError> {
         let why = "the gate serves TLS only";
         let certificate = required("--tls-cert-file", self.tls_cert_file.as_deref(), why)?;
         let key = required("--tls-private-key-file", self.tls_private_key_file.as_deref(), why)?;
@@ -219,14 +224,14 @@ impl Options {
         let key_pair = KeyPair::from_pem(pem(&chain), pem(&key))
             .map_err(|error| LoadError::content("--tls-cert-file, --tls-private-key-file", error))?;
         let client_certificates = match client_ca {
-            Some((_, ca)) => AskFor::Asked { ca: Some(pem(ca)) },
+            Some(ca) => AskFor::Asked { ca: Some(pem(ca)) },
             None => AskFor::NotAsked,
         };
         ServerTls::new(&ServerSettings { key_pair, client_certificates })
             .map_err(|error| LoadError::content("--client-ca-file", error))
     }
 
-    fn authn(&self, warnings: &mut Warnings) -> Result<Authn, LoadError> {
+    pub(crate) fn authn(&self, warnings: &mut Warnings) -> Result<Authn, LoadError> {
         let static_tokens = match &self.token_auth_file {
             None => None,
             Some(path) => {

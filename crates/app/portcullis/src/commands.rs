@@ -1,9 +1,16 @@
 //! The commands, one file each.
 
+mod can;
 mod cel;
+mod explain;
 mod lab;
+mod question;
+mod replay;
 pub(crate) mod serve;
 mod status;
+mod what_if;
+mod who_can;
+mod world;
 
 use std::net::SocketAddr;
 
@@ -26,6 +33,10 @@ pub(crate) enum Command {
     Serve(Box<serve::Serve>),
     Lab(lab::Lab),
     Status(status::Status),
+    Explain(Box<explain::Explain>),
+    Can(can::Can),
+    WhoCan(who_can::WhoCan),
+    Replay(replay::Replay),
     /// Check or run a CEL expression of authentication or authorization configuration.
     Cel(cel::Cel),
 }
@@ -37,6 +48,10 @@ impl Command {
             Self::Serve(serve) => serve.run(),
             Self::Lab(lab) => lab.run(),
             Self::Status(status) => status.run(),
+            Self::Explain(explain) => explain.run(),
+            Self::Can(can) => can.run(),
+            Self::WhoCan(who_can) => who_can.run(),
+            Self::Replay(replay) => replay.run(),
             Self::Cel(cel) => cel.run(),
         }
     }

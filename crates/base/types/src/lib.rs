@@ -7,6 +7,7 @@
 mod attributes;
 pub mod dns_name;
 pub mod duration;
+mod evidence;
 pub mod json;
 mod media;
 mod question;
@@ -19,6 +20,7 @@ mod user;
 mod verdict;
 
 pub use attributes::Attributes;
+pub use evidence::{Evidence, Grant, ObjectName};
 pub use jiff::Timestamp;
 pub use media::MediaType;
 pub use question::{

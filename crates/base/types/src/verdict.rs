@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::Evidence;
+
 /// The stages a request passes, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
@@ -156,6 +158,11 @@ pub trait Trace {
 
     /// Takes one verdict.
     fn note(&mut self, verdict: &Verdict);
+
+    /// Takes what the next verdict rests on. Only those who explain keep it.
+    fn evidence(&mut self, evidence: Evidence) {
+        drop(evidence);
+    }
 }
 
 /// Nobody listens.

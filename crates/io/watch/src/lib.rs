@@ -18,6 +18,7 @@
 
 mod family;
 mod follow;
+mod list;
 mod status;
 
 use std::{sync::Arc, time::Duration};
@@ -41,6 +42,7 @@ use tokio::{
 use types::Timestamp;
 use upstream::{IdentityHeaders, OwnService, Pool, Upstream};
 
+pub use self::list::{ListError, list_rbac};
 pub use self::status::{Health, KindStatus};
 use self::{
     family::Family,

@@ -3,7 +3,8 @@
 use std::{borrow::Cow, sync::Arc};
 
 use types::{
-    Answers, Attributes, Decision, Layer, Reason, Status, Step, Timestamp, Trace, User, Verdict, group,
+    Answers, Attributes, Decision, Evidence, Layer, Reason, Status, Step, Timestamp, Trace, User, Verdict,
+    group,
 };
 
 use crate::{
@@ -43,6 +44,18 @@ impl Mode {
         match self {
             Self::Webhook(webhook) => format!("Webhook {}", webhook.name()),
             other => other.name().to_owned(),
+        }
+    }
+
+    /// What the authorizer goes by, for those who ask why.
+    fn evidence(&self, at: &Attributes<'_>) -> Vec<Evidence> {
+        match self {
+            Self::Rbac(rbac) => rbac.snapshot().evidence(at),
+            Self::Webhook(webhook) => webhook.evidence(at),
+            Self::Node(node) => {
+                node.snapshot().grounds(at).map(|grounds| grounds.evidence()).into_iter().collect()
+            }
+            Self::AlwaysAllow | Self::AlwaysDeny => Vec::new(),
         }
     }
 
@@ -90,6 +103,11 @@ impl Authz {
         self.deny.denies(requester)
     }
 
+    /// Who is shut out by name.
+    pub fn deny_list(&self) -> &DenyList {
+        &self.deny
+    }
+
     /// May they do this? The first Allow or Deny is the answer; when nobody has one, the reasons of
     /// all stand in it line by line, and their errors together.
     ///
@@ -110,10 +128,24 @@ impl Authz {
         let modes = self.modes.iter().map(|mode| (Voice::Mode(mode), mode.decide(at, answers)));
         let noted = ahead.chain(modes).inspect(|(voice, step)| {
             if let Step::Done(opinion) = step {
-                note(trace, voice, opinion);
+                self.note(trace, at, voice, opinion);
             }
         });
         first_decided(noted.map(|(_, step)| step))
+    }
+
+    /// Tells a listener what an authorizer said, and what it went by.
+    fn note(&self, trace: &mut impl Trace, at: &Attributes<'_>, voice: &Voice<'_>, opinion: &Opinion) {
+        if !trace.listens() {
+            return;
+        }
+        let evidence = match voice {
+            Voice::Mode(mode) => mode.evidence(at),
+            Voice::Own(_) if opinion.decision == Decision::Allow => vec![Evidence::Superuser],
+            Voice::Own(_) => self.deny.evidence(at.user),
+        };
+        evidence.into_iter().for_each(|evidence| trace.evidence(evidence));
+        note(trace, voice, opinion);
     }
 
     /// Everything `user` may do in `namespace`, as `SelfSubjectRulesReview` lists it.
@@ -155,9 +187,6 @@ enum Voice<'a> {
 }
 
 fn note(trace: &mut impl Trace, voice: &Voice<'_>, opinion: &Opinion) {
-    if !trace.listens() {
-        return;
-    }
     let reason = match (opinion.decision, &opinion.error) {
         (Decision::Allow, _) => Reason::Allowed,
         (_, Some(_)) => Reason::CannotDecide,
@@ -169,6 +198,8 @@ fn note(trace: &mut impl Trace, voice: &Voice<'_>, opinion: &Opinion) {
         Voice::Mode(mode) => mode.label(),
     };
     for why in [&*opinion.reason, opinion.error.as_ref().map_or("", |e| &e.0)] {
+        // RBAC begins its reasons with its own name.
+        let why = why.strip_prefix(&*detail).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(why);
         if !why.is_empty() {
             detail.push_str(": ");
             detail.push_str(why);

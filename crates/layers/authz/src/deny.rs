@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use types::{User, quote};
+use types::{Evidence, User, quote};
 
 /// Users and groups that are refused, `system:masters` included.
 ///
@@ -39,5 +39,13 @@ impl DenyList {
         }
         let group = user.groups.iter().find(|group| self.groups.contains(*group))?;
         Some(format!("group {} is on the deny list", quote(group)))
+    }
+
+    /// Every entry that shuts `user` out: all of them have to go for the user to pass.
+    pub fn evidence(&self, user: &User) -> Vec<Evidence> {
+        let entry = |flag, name: &String| Evidence::DenyListEntry { flag, name: name.clone() };
+        let named = self.users.get(&user.name).map(|name| entry("--deny-user", name));
+        let groups = user.groups.iter().filter(|group| self.groups.contains(*group));
+        named.into_iter().chain(groups.map(|group| entry("--deny-group", group))).collect()
     }
 }

@@ -29,6 +29,7 @@ pub mod aggregation;
 mod cache;
 mod changes;
 pub mod escalation;
+pub mod explain;
 mod grants;
 mod holdings;
 mod index;

@@ -10,7 +10,8 @@ use std::{fmt, sync::Arc};
 
 use cel::{AccessReviewSpec, CompileError, Environment, Expected, Program, Value};
 use types::{
-    AccessFailure, AccessReview, AccessStatus, Answer, Answers, Attributes, Decision, Question, Step,
+    AccessFailure, AccessReview, AccessStatus, Answer, Answers, Attributes, Decision, Evidence, Question,
+    Step,
 };
 
 pub use self::answer::{Refusal, read_answer, read_refusal};
@@ -164,6 +165,17 @@ impl Webhook {
                 self.failed(WebhookError::Unanswered(AccessFailure { class, message }))
             }
         })
+    }
+
+    /// What became of each match condition, in order.
+    pub(crate) fn evidence(&self, at: &Attributes<'_>) -> Vec<Evidence> {
+        let spec = review::spec(at);
+        let told = self.0.conditions.iter().map(|condition| Evidence::Condition {
+            webhook: self.0.name.to_string(),
+            expression: condition.expression.clone(),
+            result: condition.holds(&spec).map_or_else(|error| error, |holds| holds.to_string()),
+        });
+        told.collect()
     }
 
     /// Whether all conditions hold.

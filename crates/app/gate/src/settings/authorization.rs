@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use authz::webhook::{FailurePolicy, ReviewVersion};
+use authz::{
+    Mode,
+    rbac::Rbac,
+    webhook::{FailurePolicy, ReviewVersion},
+};
 use config::authorization::{self, Authorizer, AuthorizerKind, ConnectionInfo, WebhookConfiguration};
 use remote::{Webhook, WebhookSettings};
 use types::quote;
@@ -45,6 +49,19 @@ impl ModeSetting {
             Self::AlwaysAllow => "AlwaysAllow".to_owned(),
             Self::AlwaysDeny => "AlwaysDeny".to_owned(),
             Self::Webhook(webhook, _) => format!("Webhook {}", webhook.name()),
+        }
+    }
+
+    /// The authorizer, over these roles and bindings. The client of a webhook goes to `webhooks`.
+    pub(crate) fn into_mode(self, rbac: &Rbac, webhooks: &mut Vec<Webhook>) -> Mode {
+        match self {
+            Self::Rbac => Mode::Rbac(rbac.clone()),
+            Self::AlwaysAllow => Mode::AlwaysAllow,
+            Self::AlwaysDeny => Mode::AlwaysDeny,
+            Self::Webhook(authorizer, client) => {
+                webhooks.push(*client);
+                Mode::Webhook(authorizer)
+            }
         }
     }
 
@@ -87,7 +104,7 @@ const NO_ABAC: &str =
 
 impl Options {
     /// The chain. Without a flag that says otherwise, RBAC alone.
-    pub(super) fn modes(&self, warnings: &mut Warnings) -> Result<Vec<ModeSetting>, LoadError> {
+    pub(crate) fn modes(&self, warnings: &mut Warnings) -> Result<Vec<ModeSetting>, LoadError> {
         let modes = match &self.authorization_config {
             Some(path) => self.configured_modes(path)?,
             None => self.flagged_modes()?,

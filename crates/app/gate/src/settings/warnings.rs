@@ -17,7 +17,7 @@ pub struct Warning {
 
 /// All that were found.
 #[derive(Default)]
-pub(super) struct Warnings(pub(super) Vec<Warning>);
+pub(crate) struct Warnings(pub(super) Vec<Warning>);
 
 impl Warnings {
     pub(super) fn add(&mut self, flag: &'static str, message: impl Into<String>, way_out: &str) {

@@ -42,9 +42,8 @@ pub(crate) struct Serve {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Network and TLS (layers 1 and 2)")]
 struct Serving {
-    /// Networks that may connect; all others are closed before TLS. Repeat, or separate by commas
-    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
-    allow_cidr: Vec<String>,
+    #[command(flatten)]
+    network: Network,
     /// Address of the TLS port
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
     bind_address: IpAddr,
@@ -68,9 +67,17 @@ struct Serving {
     log_level: Filter,
 }
 
+/// Who may connect.
+#[derive(clap::Args)]
+pub(super) struct Network {
+    /// Networks that may connect; all others are closed before TLS. Repeat, or separate by commas
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    allow_cidr: Vec<String>,
+}
+
 #[derive(clap::Args)]
 #[command(next_help_heading = "Authentication (layer 3)")]
-struct Authentication {
+pub(super) struct Authentication {
     /// Authorities of client certificates; CN is the user, O are the groups
     #[arg(long, value_name = "FILE")]
     client_ca_file: Option<PathBuf>,
@@ -98,7 +105,7 @@ struct Authentication {
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Authorization (layer 4)")]
-struct Authorization {
+pub(super) struct Authorization {
     /// Authorizers in the order they are asked: AlwaysAllow, AlwaysDeny, RBAC, Webhook [default: RBAC]
     #[arg(long, value_name = "MODE", value_delimiter = ',')]
     authorization_mode: Option<Vec<String>>,
@@ -117,9 +124,8 @@ struct Authorization {
     /// How long its other answers are remembered; 0: not at all [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = go_duration)]
     authorization_webhook_cache_unauthorized_ttl: Option<Duration>,
-    /// Decide by the RBAC objects in the YAML and JSON files of a folder [default: watch the upstream's]
-    #[arg(long, value_name = "DIR")]
-    rbac_from: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) rbac: super::world::RbacFrom,
     /// Feature gates of kube-apiserver; ConstrainedImpersonation=false leaves the verb impersonate alone
     #[arg(long, value_name = "GATE=BOOL", value_delimiter = ',', value_parser = feature_gates::setting)]
     feature_gates: Vec<feature_gates::Setting>,
@@ -188,32 +194,12 @@ impl Serve {
     /// The same as the gate takes it.
     pub(crate) fn options(self) -> Options {
         let Self { serving, authentication, authorization, limits, audit, upstream } = self;
-        Options {
+        let mut options = Options {
             bind_address: serving.bind_address,
             secure_port: serving.secure_port,
             admin_address: Some(serving.admin_address),
             tls_cert_file: serving.tls_cert_file,
             tls_private_key_file: serving.tls_private_key_file,
-            allow_cidr: serving.allow_cidr,
-            client_ca_file: authentication.client_ca_file,
-            service_account_key_file: authentication.service_account_key_file,
-            service_account_issuer: authentication.service_account_issuer,
-            api_audiences: authentication.api_audiences,
-            service_account_lookup: authentication.service_account_lookup,
-            token_auth_file: authentication.token_auth_file,
-            anonymous_auth: authentication.anonymous_auth,
-            deny_user: authorization.deny_user,
-            deny_group: authorization.deny_group,
-            authorization_mode: authorization.authorization_mode,
-            authorization_config: authorization.authorization_config,
-            authorization_webhook_config_file: authorization.authorization_webhook_config_file,
-            authorization_webhook_version: authorization.authorization_webhook_version,
-            authorization_webhook_cache_authorized_ttl: authorization
-                .authorization_webhook_cache_authorized_ttl,
-            authorization_webhook_cache_unauthorized_ttl: authorization
-                .authorization_webhook_cache_unauthorized_ttl,
-            rbac_from: authorization.rbac_from,
-            feature_gates: feature_gates::all(&authorization.feature_gates),
             max_requests_inflight: limits.max_requests_inflight,
             max_mutating_requests_inflight: limits.max_mutating_requests_inflight,
             audit_log_path: audit.audit_log_path,
@@ -221,9 +207,47 @@ impl Serve {
             upstream_kubeconfig: upstream.upstream_kubeconfig,
             upstream_context: upstream.upstream_context,
             shutdown_grace: serving.shutdown_grace,
-            own_paths_on_main: false,
-            workers: None,
-        }
+            ..Options::default()
+        };
+        serving.network.set(&mut options);
+        authentication.set(&mut options);
+        authorization.set(&mut options);
+        options
+    }
+}
+
+// What deciding takes; `portcullis explain` has it too.
+impl Network {
+    pub(super) fn set(self, options: &mut Options) {
+        options.allow_cidr = self.allow_cidr;
+    }
+}
+
+impl Authentication {
+    pub(super) fn set(self, options: &mut Options) {
+        options.client_ca_file = self.client_ca_file;
+        options.service_account_key_file = self.service_account_key_file;
+        options.service_account_issuer = self.service_account_issuer;
+        options.api_audiences = self.api_audiences;
+        options.service_account_lookup = self.service_account_lookup;
+        options.token_auth_file = self.token_auth_file;
+        options.anonymous_auth = self.anonymous_auth;
+    }
+}
+
+impl Authorization {
+    pub(super) fn set(self, options: &mut Options) {
+        options.deny_user = self.deny_user;
+        options.deny_group = self.deny_group;
+        options.authorization_mode = self.authorization_mode;
+        options.authorization_config = self.authorization_config;
+        options.authorization_webhook_config_file = self.authorization_webhook_config_file;
+        options.authorization_webhook_version = self.authorization_webhook_version;
+        options.authorization_webhook_cache_authorized_ttl = self.authorization_webhook_cache_authorized_ttl;
+        options.authorization_webhook_cache_unauthorized_ttl =
+            self.authorization_webhook_cache_unauthorized_ttl;
+        options.feature_gates = feature_gates::all(&self.feature_gates);
+        options.rbac_from = self.rbac.rbac_from;
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use types::{Evidence, ObjectName};
+
 use super::{
     decide::Grant,
     graph::{Graph, Object, PodVertex},
@@ -63,6 +65,21 @@ impl fmt::Display for Grounds {
             Self::Any => f.write_str("any node may, admission looks at the object"),
             Self::Path(path) => path.fmt(f),
         }
+    }
+}
+
+impl Grounds {
+    /// The same for those who ask why.
+    pub(crate) fn evidence(&self) -> Evidence {
+        let path = match self {
+            Self::Path(path) => path
+                .vertices()
+                .iter()
+                .map(|vertex| ObjectName::new(vertex.kind.as_str(), &*vertex.namespace, &*vertex.name))
+                .collect(),
+            Self::Rule | Self::Own | Self::Any => Vec::new(),
+        };
+        Evidence::Node { grounds: self.to_string(), path }
     }
 }
 

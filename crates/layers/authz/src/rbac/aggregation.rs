@@ -50,6 +50,22 @@ pub fn fill(roles: &[ClusterRole]) -> BTreeMap<String, Vec<PolicyRule>> {
     filled.into_iter().map(|(name, rules)| (name.to_owned(), rules)).collect()
 }
 
+/// The names of the roles whose rules an aggregated role takes over directly, by the role's name. Roles
+/// that are not aggregated, and those with a selector that is not valid, are not in it.
+pub fn sources(roles: &[ClusterRole]) -> BTreeMap<String, Vec<String>> {
+    let all: BTreeMap<&str, &ClusterRole> =
+        roles.iter().map(|role| (role.metadata.name.as_deref().unwrap_or_default(), role)).collect();
+    let aggregated = all.iter().filter(|(_, role)| role.aggregation_rule.is_some());
+    aggregated
+        .filter_map(|(name, role)| {
+            let mut feeding: Vec<String> = chosen_by(role, &all)?.into_iter().map(str::to_owned).collect();
+            feeding.sort_unstable();
+            feeding.dedup();
+            Some(((*name).to_owned(), feeding))
+        })
+        .collect()
+}
+
 /// The names of the roles that feed `role`, selector by selector; `None` if a selector is not valid.
 fn chosen_by<'a>(role: &ClusterRole, all: &BTreeMap<&'a str, &ClusterRole>) -> Option<Vec<&'a str>> {
     let own_name = role.metadata.name.as_deref().unwrap_or_default();

@@ -250,7 +250,7 @@ impl Binding {
     }
 
     /// A service account without namespace is one of the binding's own.
-    fn service_account_namespace<'a>(&'a self, subject: &'a Subject) -> &'a str {
+    pub(super) fn service_account_namespace<'a>(&'a self, subject: &'a Subject) -> &'a str {
         subject.namespace.as_deref().filter(|ns| !ns.is_empty()).unwrap_or(&self.key.namespace)
     }
 }

@@ -1,0 +1,109 @@
+//! `portcullis who-can`: everybody who may do something, and the bindings that let them.
+
+use anstyle::Style;
+use comfy_table::{Table, presets};
+use reach::{About, Detour, Holder, Question};
+use serde_json::json;
+
+use super::{
+    question::{Asked, Output},
+    world::World,
+};
+use crate::exit::{self, Failure};
+
+/// Say who may do something, and which binding lets them
+#[derive(clap::Args)]
+#[command(after_help = "\
+Without --namespace the question is who may in all namespaces at once; --all-namespaces adds those who may in \
+some.\n\n\
+  portcullis who-can delete pods -n production\n  \
+  portcullis who-can get secrets --all-namespaces\n  \
+  portcullis who-can create pods/web --subresource exec -n default\n  \
+  portcullis who-can get /metrics --rbac-from ./rbac\n\n\
+Exit codes: 0 answered, 2 called wrongly, 3 could not run.")]
+pub(crate) struct WhoCan {
+    #[command(flatten)]
+    asked: Asked,
+    /// Those who may in a single namespace, too
+    #[arg(long, short = 'A', conflicts_with = "namespace")]
+    all_namespaces: bool,
+    /// How to print
+    #[arg(long, short, value_enum, value_name = "FORM", default_value_t = Output::Table)]
+    output: Output,
+    #[command(flatten)]
+    world: World,
+}
+
+impl WhoCan {
+    pub(crate) fn run(self) -> Result<u8, Failure> {
+        let question = self.asked.question()?;
+        let cluster = self.world.cluster()?;
+        let found = cluster.who_can(&question, self.all_namespaces);
+        if self.output == Output::Json {
+            let json =
+                json!({"question": question.to_string(), "groups": [types::group::MASTERS], "rbac": found});
+            exit::say(&format!("{json:#}"))?;
+            return Ok(exit::FINE);
+        }
+        let elsewhere = match &question.about {
+            About::Resource { namespace, .. } if namespace.is_empty() && !self.all_namespaces => {
+                cluster.who_can(&question, true).granted.len() - found.granted.len()
+            }
+            _ => 0,
+        };
+        exit::say(&text(&question, &found, elsewhere))?;
+        Ok(exit::FINE)
+    }
+}
+
+fn text(question: &Question, found: &reach::WhoCan, elsewhere: usize) -> String {
+    let bold = Style::new().bold();
+    let mut out = match found.granted.as_slice() {
+        [] => format!("No binding lets anybody {question}.\n"),
+        granted => {
+            let mut table = Table::new();
+            table.load_style(presets::NOTHING).set_header(["SUBJECT", "BINDING", "ROLE"]);
+            for Holder { subject, binding, role, .. } in granted {
+                table.add_row([subject.to_string(), binding.to_string(), role.to_string()]);
+            }
+            let table: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+            format!("{bold}Who can {question}{bold:#}\n{}\n", table.join("\n"))
+        }
+    };
+    if elsewhere > 0 {
+        out.push_str(&format!("\n{elsewhere} more in single namespaces: --all-namespaces shows them.\n"));
+    }
+    out.push_str(&format!("\n{bold}To be counted with them{bold:#}\n"));
+    let mut line = |what: &str, text: String| out.push_str(&format!("  {what:22}{text}\n"));
+    line("group system:masters", "everybody in it, whatever RBAC says".to_owned());
+    for Holder { subject, binding, role, rule, .. } in found.granted.iter().filter(|h| h.by_wildcard) {
+        line("by a wildcard", format!("{subject}: {rule} of {role} ({binding})"));
+    }
+    let mut ways: Vec<String> = found
+        .granted
+        .iter()
+        .filter(|holder| !holder.aggregated_from.is_empty())
+        .map(|holder| format!("{} has it from {}", holder.role, holder.aggregated_from.join(", ")))
+        .collect();
+    ways.sort();
+    ways.dedup();
+    ways.into_iter().for_each(|way| line("by aggregation", way));
+    for limited in &found.limited {
+        let Holder { subject, binding, .. } = &limited.holder;
+        line("for some names only", format!("{subject}: {} ({binding})", limited.names.join(", ")));
+    }
+    // One line a subject and binding, however many detours it opens.
+    let mut told: Vec<(&Holder, Vec<String>)> = Vec::new();
+    for Detour { may, names, holder } in &found.detours {
+        let may = if names.is_empty() { may.clone() } else { format!("{may} ({})", names.join(", ")) };
+        match told.iter_mut().find(|(h, _)| h.subject == holder.subject && h.binding == holder.binding) {
+            Some((_, all)) => all.push(may),
+            None => told.push((holder, vec![may])),
+        }
+    }
+    for (Holder { subject, binding, .. }, may) in told {
+        line("on a detour", format!("{subject} may {} ({binding})", may.join(", ")));
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
