@@ -3,7 +3,7 @@
 //! UPSTREAM: kube-apiserver's `CostEstimator.CallCost` by function name, then cel-go's tracker by
 //! overload, then 1 (kube-apiserver 1.36).
 
-use crate::{EvalError, Value, ext::named_format::pattern_length, value::count};
+use crate::{EvalError, Value, ext::named_format::pattern_length, value::count, work::Work};
 
 /// How the cost of a call follows from its arguments and result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,14 +97,18 @@ fn by_library(overload: &str) -> Option<Rule> {
 }
 
 impl Rule {
-    /// The cost of a call; an argument or result that is an error counts as one of size 1.
-    pub(crate) fn charge(self, args: &[Value<'_>], result: &Result<Value<'_>, EvalError>) -> u64 {
+    /// The cost of a call, if it does not depend on what comes out: a call that is past the limit need not be
+    /// made.
+    ///
+    /// # Errors
+    /// To find it out takes more than `work` has left.
+    pub(crate) fn before(self, args: &[Value<'_>], work: &Work) -> Result<Option<u64>, EvalError> {
         let size = |at: usize| args.get(at).map_or(1, Value::cost_size);
-        match self {
+        Ok(Some(match self {
+            Self::Result | Self::MadeList => return Ok(None),
             Self::Fixed(cost) => cost,
             Self::Traversal(times) => tenth(size(0).saturating_mul(times)),
-            Self::Result => tenth(result.as_ref().map_or(1, Value::cost_size).saturating_mul(2)),
-            Self::Parts => args.first().map_or(1, parts),
+            Self::Parts => args.first().map_or(Ok(1), |arg| parts(arg, work))?,
             Self::Pattern => pattern(size(0), size(1)),
             Self::Search => tenth(size(0)).saturating_mul(tenth(size(1))),
             Self::SecondSize => size(1),
@@ -114,7 +118,6 @@ impl Rule {
             Self::ContainsCidr(text) => {
                 tenth(size(0) * 2) + tenth(size(0)) + 1 + if text { tenth(size(1)) } else { 0 }
             }
-            Self::MadeList => result.as_ref().map_or(1, Value::cost_size).saturating_add(LIST_CALL),
             Self::Flattened => {
                 let depth = args.get(1).map_or(1, |depth| depth.as_int().unwrap_or(1).unsigned_abs());
                 size(0).saturating_mul(depth).saturating_add(LIST_CALL)
@@ -122,6 +125,16 @@ impl Rule {
             Self::Pairs { of } => args.get(of).map_or(1, pairs),
             Self::Cross(times) => size(0).saturating_mul(size(1)).saturating_mul(times).saturating_add(1),
             Self::Format => pattern(size(1), args.first().and_then(pattern_length).unwrap_or(1)),
+        }))
+    }
+
+    /// The cost that follows from what came out; an error counts as a value of size 1.
+    pub(crate) fn after(self, result: &Result<Value<'_>, EvalError>) -> u64 {
+        let size = result.as_ref().map_or(1, Value::cost_size);
+        match self {
+            Self::Result => tenth(size.saturating_mul(2)),
+            Self::MadeList => size.saturating_add(LIST_CALL),
+            _ => 0,
         }
     }
 }
@@ -148,16 +161,23 @@ fn pattern(text: u64, pattern: u64) -> u64 {
     tenth(text.saturating_add(1)).saturating_mul((pattern as f64 * 0.25).ceil() as u64)
 }
 
-fn parts(value: &Value<'_>) -> u64 {
-    match value {
+fn parts(value: &Value<'_>, work: &Work) -> Result<u64, EvalError> {
+    work.steps(2)?;
+    Ok(match value {
         Value::String(text) => (text.len() as f64 * 0.1) as u64,
         Value::Bytes(bytes) => (bytes.len() as f64 * 0.1) as u64,
-        Value::List(list) => list.iter().map(|item| parts(&item)).fold(0, u64::saturating_add),
-        Value::Map(map) => map
-            .iter()
-            .map(|(key, value)| parts(&key).saturating_add(parts(&value)))
-            .fold(0, u64::saturating_add),
+        Value::List(list) => {
+            let items = (0..list.len()).filter_map(|at| list.item(at));
+            sum(items.map(|item| parts(&item, work)))?
+        }
+        Value::Map(map) => {
+            sum(map.iter().map(|(key, value)| Ok(parts(&key, work)?.saturating_add(parts(&value, work)?))))?
+        }
         Value::Object(object) => object.size().map_or(1, count),
         _ => 1,
-    }
+    })
+}
+
+fn sum(mut costs: impl Iterator<Item = Result<u64, EvalError>>) -> Result<u64, EvalError> {
+    costs.try_fold(0_u64, |sum, cost| Ok(sum.saturating_add(cost?)))
 }

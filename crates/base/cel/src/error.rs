@@ -16,6 +16,7 @@ enum Kind {
     Message(String),
     CostLimit,
     TooLarge,
+    TooMuchWork,
 }
 
 impl EvalError {
@@ -39,14 +40,19 @@ impl EvalError {
         Self(Box::new(Kind::CostLimit))
     }
 
-    /// A value would need more memory than [`crate::limits::MAX_VALUE_BYTES`]; nothing absorbs this.
+    /// The expression makes more than [`crate::limits::MAX_MADE_BYTES`]; nothing absorbs this.
     pub fn too_large() -> Self {
         Self(Box::new(Kind::TooLarge))
     }
 
+    /// The expression takes more than [`crate::limits::MAX_STEPS`]; nothing absorbs this.
+    pub fn too_much_work() -> Self {
+        Self(Box::new(Kind::TooMuchWork))
+    }
+
     /// Whether evaluation ends here, whatever `||` and `&&` would make of the error.
     pub fn is_final(&self) -> bool {
-        matches!(*self.0, Kind::CostLimit | Kind::TooLarge)
+        matches!(*self.0, Kind::CostLimit | Kind::TooLarge | Kind::TooMuchWork)
     }
 
     /// Whether the cost limit was passed.
@@ -62,7 +68,8 @@ impl fmt::Display for EvalError {
             Kind::NoSuchKey(key) => write!(f, "no such key: {key}"),
             Kind::Message(message) => f.write_str(message),
             Kind::CostLimit => f.write_str("operation cancelled: actual cost limit exceeded"),
-            Kind::TooLarge => f.write_str("operation cancelled: a value would be too large"),
+            Kind::TooLarge => f.write_str("operation cancelled: the expression needs too much memory"),
+            Kind::TooMuchWork => f.write_str("operation cancelled: the expression takes too long"),
         }
     }
 }

@@ -7,9 +7,10 @@ mod literal;
 use crate::{
     EvalError, Type, Value,
     cost::{Rule, tenth},
-    ext::{Overload, strings::found},
+    ext::{Args, Overload, made_list},
     operators::{calculate, compared, contained, negate},
     plan::{Call, Node, Pattern},
+    work::Work,
 };
 
 /// The value of a step, or why it has none.
@@ -18,15 +19,15 @@ pub(crate) type Evaluated<'a> = Result<Value<'a>, EvalError>;
 /// One evaluation.
 pub(crate) struct Run<'a> {
     input: Value<'a>,
-    slots: Vec<Evaluated<'a>>,
+    slots: Slots<'a>,
     cost: u64,
     limit: u64,
+    work: Work,
 }
 
 impl<'a> Run<'a> {
     pub(crate) fn new(input: Value<'a>, slots: usize, limit: u64) -> Self {
-        let slots = std::iter::repeat_with(|| Ok(Value::Null)).take(slots).collect();
-        Self { input, slots, cost: 0, limit }
+        Self { input, slots: Slots::new(slots), cost: 0, limit, work: Work::default() }
     }
 
     pub(crate) fn cost(&self) -> u64 {
@@ -38,35 +39,34 @@ impl<'a> Run<'a> {
         if self.cost > self.limit { Err(EvalError::cost_limit()) } else { Ok(()) }
     }
 
+    /// Charges for writing a result out in full: only then may it leave.
+    pub(crate) fn unfold(&self, value: &Value<'_>) -> Result<(), EvalError> {
+        match value {
+            Value::List(_) | Value::Map(_) | Value::Optional(_) => self.work.unfold(value),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn eval(&mut self, node: &'a Node) -> Evaluated<'a> {
+        self.work.steps(1)?;
         match node {
+            // Lent, so that nobody counts who holds it.
+            Node::Const(Value::String(text)) => Ok(Value::str(text)),
             Node::Const(value) => Ok(value.clone()),
             Node::Attribute(attribute) => self.attribute(attribute),
-            Node::And(terms) => self.logical(terms, false),
-            Node::Or(terms) => self.logical(terms, true),
-            Node::Equal { operands, negated } => self.equal(operands, *negated),
-            Node::Compare { operands, test, rule } => {
-                let (left, right) = self.both(operands, *rule)?;
-                compared(*test, &left, &right)
-            }
+            Node::And(_)
+            | Node::Or(_)
+            | Node::Equal { .. }
+            | Node::Compare { .. }
+            | Node::In { .. }
+            | Node::InConstants { .. }
+            | Node::Not(_)
+            | Node::NotStrictlyFalse(_) => self.decided(node).map(Value::Bool),
             Node::Arithmetic { operands, operator, rule } => {
                 let (left, right) = self.both(operands, *rule)?;
-                calculate(*operator, left, right)
-            }
-            Node::In { operands, rule } => {
-                let (item, container) = self.both(operands, *rule)?;
-                contained(&item, &container).map(Value::Bool)
-            }
-            Node::InConstants { operand, constants } => {
-                let item = self.eval(operand)?;
-                contained(&item, constants).map(Value::Bool)
-            }
-            Node::Not(operand) => {
-                let truth = self.one(operand)?.as_bool()?;
-                Ok(Value::Bool(!truth))
+                calculate(*operator, left, right, &self.work)
             }
             Node::Negate(operand) => negate(&self.one(operand)?),
-            Node::NotStrictlyFalse(operand) => self.not_strictly_false(operand),
             Node::Call(call) => self.call(call),
             Node::List(items) => self.list(items),
             Node::Map(entries) => self.map(entries),
@@ -79,6 +79,73 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// A step that has to be a bool; an error if it is none.
+    pub(crate) fn truth(&mut self, node: &'a Node) -> Result<bool, EvalError> {
+        match node {
+            Node::And(_)
+            | Node::Or(_)
+            | Node::Equal { .. }
+            | Node::Compare { .. }
+            | Node::In { .. }
+            | Node::InConstants { .. }
+            | Node::Not(_)
+            | Node::NotStrictlyFalse(_) => {
+                self.work.steps(1)?;
+                self.decided(node)
+            }
+            Node::Attribute(attribute) if let Some(Ok(Value::Bool(truth))) = self.plain_slot(attribute) => {
+                let truth = *truth;
+                self.work.steps(1)?;
+                self.charge(1)?;
+                Ok(truth)
+            }
+            other => self.eval(other)?.as_bool(),
+        }
+    }
+
+    /// The steps that are bools whatever they are about: without a value around them, as most of a
+    /// condition is made of them.
+    fn decided(&mut self, node: &'a Node) -> Result<bool, EvalError> {
+        match node {
+            Node::And(terms) => self.logical(terms, false),
+            Node::Or(terms) => self.logical(terms, true),
+            Node::Equal { operands, negated } => self.equal(operands, *negated),
+            Node::Compare { operands, test, rule } => {
+                let (left, right) = self.both(operands, *rule)?;
+                compared(*test, &left, &right)
+            }
+            Node::In { operands, rule } => {
+                let (item, container) = self.both(operands, *rule)?;
+                contained(&item, &container, &self.work)
+            }
+            Node::InConstants { operand, constants } => {
+                let item = self.eval(operand)?;
+                self.work.look(&item)?;
+                Ok(constants.contain(&item))
+            }
+            Node::Not(operand) => {
+                let truth = self.truth(operand);
+                self.charge_for(truth.as_ref().err(), 1)?;
+                truth.map(|truth| !truth)
+            }
+            Node::NotStrictlyFalse(operand) => {
+                let truth = self.truth(operand);
+                self.charge_for(truth.as_ref().err(), 1)?;
+                Ok(truth.unwrap_or(true))
+            }
+            _ => Err(EvalError::no_such_overload()),
+        }
+    }
+
+    /// Charges for a step, unless it has failed in a way that ends everything: then nothing is charged, and
+    /// that error goes on.
+    fn charge_for(&mut self, failed: Option<&EvalError>, cost: u64) -> Result<(), EvalError> {
+        match failed {
+            Some(error) if error.is_final() => Err(error.clone()),
+            _ => self.charge(cost),
+        }
+    }
+
     /// The operand of an operator that costs 1.
     fn one(&mut self, operand: &'a Node) -> Evaluated<'a> {
         let value = self.eval(operand);
@@ -88,80 +155,88 @@ impl<'a> Run<'a> {
         value
     }
 
-    /// Both operands of an operator: the right one runs even if the left one fails.
-    fn both(&mut self, operands: &'a [Node; 2], rule: Rule) -> Result<(Value<'a>, Value<'a>), EvalError> {
-        let [left, right] = operands;
-        let left = final_or(self.eval(left))?;
-        let right = final_or(self.eval(right))?;
-        match (left, right) {
-            (Ok(left), Ok(right)) => {
-                let cost = match rule {
-                    Rule::Fixed(cost) => cost,
-                    Rule::Smaller => tenth(left.cost_size().min(right.cost_size())),
-                    Rule::Both => tenth(left.cost_size().saturating_add(right.cost_size())),
-                    Rule::SecondSize => right.cost_size(),
-                    _ => 1,
-                };
-                self.charge(cost)?;
-                Ok((left, right))
-            }
-            (Err(error), _) | (_, Err(error)) => {
-                self.charge(1)?;
-                Err(error)
+    /// Both operands of an operator, without its cost: the right one runs even if the left one fails.
+    fn operands(&mut self, [left, right]: &'a [Node; 2]) -> Result<(Value<'a>, Value<'a>), EvalError> {
+        match self.eval(left) {
+            Ok(left) => match self.eval(right) {
+                Ok(right) => Ok((left, right)),
+                Err(error) => Err(self.failed(error)),
+            },
+            Err(error) if error.is_final() => Err(error),
+            Err(error) => {
+                final_or(self.eval(right))?.ok();
+                Err(self.failed(error))
             }
         }
     }
 
-    fn equal(&mut self, operands: &'a [Node; 2], negated: bool) -> Evaluated<'a> {
-        let [left, right] = operands;
-        let left = final_or(self.eval(left))?;
-        let right = final_or(self.eval(right))?;
-        match (left, right) {
-            (Ok(left), Ok(right)) => {
-                // UPSTREAM: values of kube-apiserver's own libraries cost 1 to compare for equality (kube-apiserver 1.36).
-                let cost = match (&left, &right) {
-                    (Value::Opaque(_), _) if !negated => 1,
-                    (Value::String(a), Value::String(b)) => shorter_tenth(a, b),
-                    _ => tenth(left.cost_size().min(right.cost_size())),
-                };
-                self.charge(cost)?;
-                Ok(Value::Bool(left.equals(&right) != negated))
-            }
-            (Err(error), _) | (_, Err(error)) => {
-                self.charge(1)?;
-                Err(error)
-            }
+    /// An error among operands or arguments: the call is charged as one of values of size 1.
+    fn failed(&mut self, error: EvalError) -> EvalError {
+        match self.charge_for(Some(&error), 1) {
+            Ok(()) => error,
+            Err(past) => past,
         }
+    }
+
+    /// Both operands of an operator, which is charged for.
+    fn both(&mut self, operands: &'a [Node; 2], rule: Rule) -> Result<(Value<'a>, Value<'a>), EvalError> {
+        let (left, right) = self.operands(operands)?;
+        self.work.look(&left)?;
+        self.work.look(&right)?;
+        let cost = match rule {
+            Rule::Fixed(cost) => cost,
+            Rule::Smaller => tenth(left.cost_size().min(right.cost_size())),
+            Rule::Both => tenth(left.cost_size().saturating_add(right.cost_size())),
+            Rule::SecondSize => right.cost_size(),
+            _ => 1,
+        };
+        self.charge(cost)?;
+        Ok((left, right))
+    }
+
+    fn equal(&mut self, operands: &'a [Node; 2], negated: bool) -> Result<bool, EvalError> {
+        // The way of nearly every condition: something is compared with a constant, where that lies.
+        if let [left, Node::Const(right)] = operands {
+            return match self.eval(left) {
+                Ok(left) => self.same(&left, right, negated),
+                Err(error) => Err(self.failed(error)),
+            };
+        }
+        let (left, right) = self.operands(operands)?;
+        self.same(&left, &right, negated)
+    }
+
+    fn same(&mut self, left: &Value<'_>, right: &Value<'_>, negated: bool) -> Result<bool, EvalError> {
+        // UPSTREAM: values of kube-apiserver's own libraries cost 1 to compare for equality (kube-apiserver 1.36).
+        let cost = match (left, right) {
+            (Value::Opaque(_), _) if !negated => 1,
+            (Value::String(a), Value::String(b)) => tenth(shorter(a, b, &self.work)?),
+            _ => {
+                self.work.look(left)?;
+                self.work.look(right)?;
+                tenth(left.cost_size().min(right.cost_size()))
+            }
+        };
+        self.charge(cost)?;
+        // UPSTREAM: what cannot be compared is not equal, to `!=` (kube-apiserver 1.36).
+        let same = if negated { left.is(right, &self.work) } else { left.equals(right, &self.work) };
+        same.map(|same| same != negated)
     }
 
     /// `&&` and `||`: the first term that decides wins, wherever errors are; else the first error does.
-    fn logical(&mut self, terms: &'a [Node], decides: bool) -> Evaluated<'a> {
+    fn logical(&mut self, terms: &'a [Node], decides: bool) -> Result<bool, EvalError> {
         let mut failed = None;
         for term in terms {
-            match self.eval(term) {
-                Ok(Value::Bool(truth)) if truth == decides => return Ok(Value::Bool(decides)),
-                Ok(Value::Bool(_)) => {}
-                Ok(_) => {
-                    failed.get_or_insert_with(EvalError::no_such_overload);
-                }
+            match self.truth(term) {
+                Ok(truth) if truth == decides => return Ok(decides),
+                Ok(_) => {}
                 Err(error) if error.is_final() => return Err(error),
                 Err(error) => {
                     failed.get_or_insert(error);
                 }
             }
         }
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(Value::Bool(!decides)),
-        }
-    }
-
-    fn not_strictly_false(&mut self, operand: &'a Node) -> Evaluated<'a> {
-        match self.one(operand) {
-            Ok(Value::Bool(truth)) => Ok(Value::Bool(truth)),
-            Err(error) if error.is_final() => Err(error),
-            _ => Ok(Value::Bool(true)),
-        }
+        failed.map_or(Ok(!decides), Err)
     }
 
     fn or_value(&mut self, operands: &'a [Node; 2], wrapped: bool) -> Evaluated<'a> {
@@ -177,18 +252,21 @@ impl<'a> Run<'a> {
     fn call(&mut self, call: &'a Call) -> Evaluated<'a> {
         match &*call.args {
             [] => self.finish(call, &[]),
-            [only] => match final_or(self.eval(only))? {
+            [only] => match self.eval(only) {
                 Ok(value) => self.finish(call, &[value]),
-                Err(error) => self.failed(error),
+                Err(error) => Err(self.failed(error)),
             },
-            [first, second] => {
-                let first = final_or(self.eval(first))?;
-                let second = final_or(self.eval(second))?;
-                match (first, second) {
-                    (Ok(first), Ok(second)) => self.finish(call, &[first, second]),
-                    (Err(error), _) | (_, Err(error)) => self.failed(error),
+            [first, second] => match self.eval(first) {
+                Ok(first) => match self.eval(second) {
+                    Ok(second) => self.finish(call, &[first, second]),
+                    Err(error) => Err(self.failed(error)),
+                },
+                Err(error) if error.is_final() => Err(error),
+                Err(error) => {
+                    final_or(self.eval(second))?.ok();
+                    Err(self.failed(error))
                 }
-            }
+            },
             many => {
                 let mut args = Vec::with_capacity(many.len());
                 for arg in many {
@@ -199,39 +277,45 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn failed(&mut self, error: EvalError) -> Evaluated<'a> {
-        self.charge(1)?;
-        Err(error)
-    }
-
     fn finish(&mut self, call: &'a Call, args: &[Value<'a>]) -> Evaluated<'a> {
+        for arg in args {
+            self.work.look(arg)?;
+        }
+        let cost = call.rule.before(args, &self.work)?;
+        self.charge(cost.unwrap_or_default())?;
         let result = match (&call.pattern, args) {
-            (Some(pattern), [Value::String(text), _, rest @ ..]) => searched(pattern, text, rest),
-            _ => dispatch(&call.overloads, args),
+            (Some(pattern), [Value::String(text), _, rest @ ..]) => searched(pattern, text, rest, &self.work),
+            _ => dispatch(&call.overloads, Args { values: args, work: &self.work }),
         };
-        let cost = call.rule.charge(args, &result);
-        self.charge(cost)?;
+        match &result {
+            Ok(value) => self.work.made(value)?,
+            Err(error) if error.is_final() => return result,
+            Err(_) => {}
+        }
+        if cost.is_none() {
+            self.charge(call.rule.after(&result))?;
+        }
         result
     }
 }
 
 /// Searches with a pattern that was compiled before; `rest` may be how many matches are wanted.
-fn searched<'a>(pattern: &Pattern, text: &str, rest: &[Value<'a>]) -> Evaluated<'a> {
-    Ok(match pattern {
-        Pattern::Matches(regex) => Value::Bool(regex.is_match(text)),
-        Pattern::Find(regex) => Value::string(regex.find(text)),
+fn searched<'a>(pattern: &Pattern, text: &str, rest: &[Value<'a>], work: &Work) -> Evaluated<'a> {
+    match pattern {
+        Pattern::Matches(regex) => regex.is_match(text, work).map(Value::Bool),
+        Pattern::Find(regex) => regex.find(text, work).map(Value::string),
         Pattern::FindAll(regex) => {
             let limit = rest.first().map_or(Ok(-1), Value::as_int)?;
-            found(regex, text, limit)
+            made_list(&regex.find_all(text, limit, work)?, work)
         }
-    })
+    }
 }
 
 /// Runs the first overload that fits.
-pub(crate) fn dispatch<'a>(overloads: &[&'static Overload], args: &[Value<'a>]) -> Evaluated<'a> {
+pub(crate) fn dispatch<'a>(overloads: &[&'static Overload], args: Args<'_, 'a>) -> Evaluated<'a> {
     for overload in overloads {
-        if overload.params.len() == args.len()
-            && overload.params.iter().zip(args).all(|(param, arg)| fits(param, arg))
+        if overload.params.len() == args.values.len()
+            && overload.params.iter().zip(args.values).all(|(param, arg)| fits(param, arg))
         {
             return (overload.call)(args);
         }
@@ -262,8 +346,46 @@ fn final_or(evaluated: Evaluated<'_>) -> Result<Evaluated<'_>, EvalError> {
     }
 }
 
-/// A tenth of the code points of the shorter text, without counting those of a short one twice.
-fn shorter_tenth(a: &str, b: &str) -> u64 {
-    let count = |text: &str| crate::value::count(text.chars().count());
-    tenth(count(a).min(count(b)))
+/// The code points of the text that has fewer. A text has at least a quarter as many as it has bytes, so
+/// that a long one need not be counted beside a short one.
+fn shorter(a: &str, b: &str, work: &Work) -> Result<u64, EvalError> {
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    let count = |text: &str| {
+        work.text(text.len())?;
+        Ok(crate::value::count(text.chars().count()))
+    };
+    let fewer = count(short)?;
+    if long.len() / 4 >= short.len() { Ok(fewer) } else { Ok(fewer.min(count(long)?)) }
+}
+
+/// Room for what loops name: without memory of its own for up to two of them in each other.
+#[derive(Debug)]
+enum Slots<'a> {
+    Few([Evaluated<'a>; 6]),
+    Many(Vec<Evaluated<'a>>),
+}
+
+impl<'a> Slots<'a> {
+    fn new(count: usize) -> Self {
+        let empty = || Ok(Value::Null);
+        if count <= 6 {
+            Self::Few(std::array::from_fn(|_| empty()))
+        } else {
+            Self::Many(std::iter::repeat_with(empty).take(count).collect())
+        }
+    }
+
+    fn get(&self, slot: usize) -> Option<&Evaluated<'a>> {
+        match self {
+            Self::Few(slots) => slots.get(slot),
+            Self::Many(slots) => slots.get(slot),
+        }
+    }
+
+    fn get_mut(&mut self, slot: usize) -> Option<&mut Evaluated<'a>> {
+        match self {
+            Self::Few(slots) => slots.get_mut(slot),
+            Self::Many(slots) => slots.get_mut(slot),
+        }
+    }
 }

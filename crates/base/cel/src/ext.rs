@@ -19,45 +19,54 @@ mod url;
 use std::{collections::HashMap, sync::LazyLock};
 
 pub(crate) use crate::standard::argument;
-use crate::{EvalError, Value, cel_type::Type, limits::MAX_COST, value::count};
+use crate::{EvalError, Value, cel_type::Type, limits::MAX_COST, value::count, work::Work};
 
-/// What computes a call: the receiver, if any, is the first argument. The types of the arguments were
-/// matched with the overload's parameters before, as far as run-time types tell.
-pub type Implementation = for<'a> fn(&[Value<'a>]) -> Result<Value<'a>, EvalError>;
+/// What a call is given: the receiver, if any, is the first argument. Their types were matched with the
+/// overload's parameters before, as far as run-time types tell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Args<'s, 'a> {
+    pub(crate) values: &'s [Value<'a>],
+    /// Charged for all that takes longer, or makes more, than a few words and the texts among the
+    /// arguments: those are charged for before.
+    pub(crate) work: &'s Work,
+}
+
+/// What computes a call.
+pub(crate) type Implementation = for<'a> fn(Args<'_, 'a>) -> Result<Value<'a>, EvalError>;
 
 /// One way to call a function.
 #[derive(Debug)]
-pub struct Overload {
+pub(crate) struct Overload {
     /// cel-go's name for it: costs of operators go by it.
-    pub id: &'static str,
+    pub(crate) id: &'static str,
     /// `x.f(y)` rather than `f(x, y)`; the receiver's type is the first parameter then.
-    pub receiver: bool,
+    pub(crate) receiver: bool,
     /// The types of the arguments.
-    pub params: Vec<Type>,
+    pub(crate) params: Vec<Type>,
     /// The type of the result.
-    pub result: Type,
+    pub(crate) result: Type,
     /// What computes it.
-    pub call: Implementation,
+    pub(crate) call: Implementation,
 }
 
 /// A function and the ways to call it, in the order in which cel-go tries them.
 #[derive(Debug)]
-pub struct Function {
+pub(crate) struct Function {
     /// The name, with its namespace (`sets.contains`).
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// At least one.
-    pub overloads: Vec<Overload>,
+    pub(crate) overloads: Vec<Overload>,
 }
 
 /// All functions that expressions may call.
 #[derive(Debug, Default)]
-pub struct Library {
+pub(crate) struct Library {
     functions: HashMap<&'static str, Function>,
 }
 
 impl Library {
     /// Declares `name(params…)`.
-    pub fn function(
+    pub(crate) fn function(
         &mut self,
         name: &'static str,
         id: &'static str,
@@ -69,7 +78,7 @@ impl Library {
     }
 
     /// Declares `params[0].name(params[1…]…)`.
-    pub fn method(
+    pub(crate) fn method(
         &mut self,
         name: &'static str,
         id: &'static str,
@@ -89,13 +98,13 @@ impl Library {
     }
 
     /// The function of that name.
-    pub fn find(&self, name: &str) -> Option<&Function> {
+    pub(crate) fn find(&self, name: &str) -> Option<&Function> {
         self.functions.get(name)
     }
 }
 
 /// Everything kube-apiserver 1.36 offers in authentication and authorization configuration.
-pub fn library() -> &'static Library {
+pub(crate) fn library() -> &'static Library {
     static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
         let mut library = Library::default();
         crate::operators::declare(&mut library);
@@ -122,6 +131,16 @@ fn declare_all(library: &mut Library) {
     named_format::declare(library);
     semver::declare(library);
     lists::declare(library);
+}
+
+/// A list of texts that a call results in.
+///
+/// # Errors
+/// There is no memory for it left in `work`.
+pub(crate) fn made_list<'a>(texts: &[&str], work: &Work) -> Result<Value<'a>, EvalError> {
+    work.make_list(texts.len())?;
+    texts.iter().try_for_each(|text| work.make_text(text.len()))?;
+    Ok(Value::list(texts.iter().map(|text| Value::string(*text)).collect()))
 }
 
 /// An error if so much work costs more than an expression may: it is better not begun.

@@ -12,7 +12,7 @@ mod environment;
 mod error;
 mod escape;
 mod eval;
-pub mod ext;
+mod ext;
 mod go;
 pub mod limits;
 mod objects;
@@ -24,6 +24,7 @@ mod program;
 mod standard;
 mod timestamp;
 mod value;
+mod work;
 
 pub use cel_type::Type;
 pub use environment::{

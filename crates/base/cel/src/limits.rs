@@ -21,9 +21,13 @@ pub const MAX_COST: u64 = 1_000_000;
 /// that a chain of it doubles with every link.
 pub const MAX_NODES: u32 = 200_000;
 
-/// Size of the largest string or bytes an expression may make. The cost of a result is only charged
-/// when it is used next, so a single `replace` could ask for any amount of memory.
-pub const MAX_VALUE_BYTES: usize = 64 << 20;
+/// Steps of one evaluation: a part that is run, an item or 16 bytes of a value that are looked at, a step of
+/// a regular expression. kube-apiserver has no such limit; its costs let some expressions run for hours.
+pub const MAX_STEPS: u64 = 4_000_000;
 
-/// Length of the longest list an expression may make: adding two lists costs 1, however long they are.
-pub const MAX_LIST_LENGTH: usize = 4_000_000;
+/// Bytes that one evaluation may make, whether they are still held or not. kube-apiserver has no such limit:
+/// the cost of a result is only charged when it is used next.
+pub const MAX_MADE_BYTES: u64 = 40 << 20;
+
+/// Size of the largest text or bytes an expression may make.
+pub const MAX_TEXT_BYTES: usize = 16 << 20;

@@ -3,10 +3,11 @@
 use crate::{
     EvalError, Timestamp, Type, Value,
     ext::{Implementation, Library},
-    limits::MAX_VALUE_BYTES,
+    limits::MAX_TEXT_BYTES,
     plan::{Operator, Test},
     standard::argument,
     value::Str,
+    work::Work,
 };
 
 /// Declares them: `_+_`, `_<_`, `@in` and so on.
@@ -32,10 +33,10 @@ pub(crate) fn declare(library: &mut Library) {
         Ok(Value::Bool(argument(args, 0)?.as_bool().unwrap_or(true)))
     });
     library.function("_==_", "equals", [a.clone(), a.clone()], Type::Bool, |args| {
-        Ok(Value::Bool(argument(args, 0)?.equals(argument(args, 1)?)))
+        argument(args, 0)?.equals(argument(args, 1)?, args.work).map(Value::Bool)
     });
     library.function("_!=_", "not_equals", [a.clone(), a.clone()], Type::Bool, |args| {
-        Ok(Value::Bool(!argument(args, 0)?.equals(argument(args, 1)?)))
+        argument(args, 0)?.is(argument(args, 1)?, args.work).map(|same| Value::Bool(!same))
     });
     arithmetic(library, &list);
     comparisons(library);
@@ -56,7 +57,8 @@ pub(crate) fn declare(library: &mut Library) {
     library.function("_[?_]", "optional_list_optindex_optional_int", [of_lists, Type::Int], maybe_a, find);
     library.function("_[?_]", "map_optindex_optional_value", [map.clone(), a.clone()], maybe_b.clone(), find);
     library.function("_[?_]", "optional_map_optindex_optional_value", [of_maps, a.clone()], maybe_b, find);
-    let within: Implementation = |args| contained(argument(args, 0)?, argument(args, 1)?).map(Value::Bool);
+    let within: Implementation =
+        |args| contained(argument(args, 0)?, argument(args, 1)?, args.work).map(Value::Bool);
     library.function("@in", "in_list", [a.clone(), list], Type::Bool, within);
     library.function("@in", "in_map", [a.clone(), map.clone()], Type::Bool, within);
     library.function("cel.@mapInsert", "@mapInsert_map_map", [map.clone(), map.clone()], map.clone(), find);
@@ -73,7 +75,7 @@ fn arithmetic(library: &mut Library, list: &Type) {
     let (duration, timestamp) = (Type::Duration, Type::Timestamp);
     let same = |id: &'static str, kind: Type| (id, kind.clone(), kind.clone(), kind);
     let add: Implementation =
-        |args| calculate(Operator::Add, argument(args, 0)?.clone(), argument(args, 1)?.clone());
+        |args| calculate(Operator::Add, argument(args, 0)?.clone(), argument(args, 1)?.clone(), args.work);
     for (id, left, right, result) in [
         same("add_bytes", Type::Bytes),
         same("add_double", Type::Double),
@@ -87,8 +89,9 @@ fn arithmetic(library: &mut Library, list: &Type) {
     ] {
         library.function("_+_", id, [left, right], result, add);
     }
-    let subtract: Implementation =
-        |args| calculate(Operator::Subtract, argument(args, 0)?.clone(), argument(args, 1)?.clone());
+    let subtract: Implementation = |args| {
+        calculate(Operator::Subtract, argument(args, 0)?.clone(), argument(args, 1)?.clone(), args.work)
+    };
     for (id, left, right, result) in [
         same("subtract_double", Type::Double),
         same("subtract_duration_duration", duration.clone()),
@@ -99,12 +102,14 @@ fn arithmetic(library: &mut Library, list: &Type) {
     ] {
         library.function("_-_", id, [left, right], result, subtract);
     }
-    let multiply: Implementation =
-        |args| calculate(Operator::Multiply, argument(args, 0)?.clone(), argument(args, 1)?.clone());
+    let multiply: Implementation = |args| {
+        calculate(Operator::Multiply, argument(args, 0)?.clone(), argument(args, 1)?.clone(), args.work)
+    };
     let divide: Implementation =
-        |args| calculate(Operator::Divide, argument(args, 0)?.clone(), argument(args, 1)?.clone());
-    let remainder: Implementation =
-        |args| calculate(Operator::Remainder, argument(args, 0)?.clone(), argument(args, 1)?.clone());
+        |args| calculate(Operator::Divide, argument(args, 0)?.clone(), argument(args, 1)?.clone(), args.work);
+    let remainder: Implementation = |args| {
+        calculate(Operator::Remainder, argument(args, 0)?.clone(), argument(args, 1)?.clone(), args.work)
+    };
     for (name, ids, call) in [
         ("_*_", ["multiply_double", "multiply_int64", "multiply_uint64"], multiply),
         ("_/_", ["divide_double", "divide_int64", "divide_uint64"], divide),
@@ -119,12 +124,14 @@ fn arithmetic(library: &mut Library, list: &Type) {
 }
 
 fn comparisons(library: &mut Library) {
-    let less: Implementation = |args| compared(Test::Less, argument(args, 0)?, argument(args, 1)?);
+    let less: Implementation =
+        |args| compared(Test::Less, argument(args, 0)?, argument(args, 1)?).map(Value::Bool);
     let less_or_equal: Implementation =
-        |args| compared(Test::LessOrEqual, argument(args, 0)?, argument(args, 1)?);
-    let greater: Implementation = |args| compared(Test::Greater, argument(args, 0)?, argument(args, 1)?);
+        |args| compared(Test::LessOrEqual, argument(args, 0)?, argument(args, 1)?).map(Value::Bool);
+    let greater: Implementation =
+        |args| compared(Test::Greater, argument(args, 0)?, argument(args, 1)?).map(Value::Bool);
     let greater_or_equal: Implementation =
-        |args| compared(Test::GreaterOrEqual, argument(args, 0)?, argument(args, 1)?);
+        |args| compared(Test::GreaterOrEqual, argument(args, 0)?, argument(args, 1)?).map(Value::Bool);
     for (name, string, bytes, call) in [
         ("_<_", "less_string", "less_bytes", less),
         ("_<=_", "less_equals_string", "less_equals_bytes", less_or_equal),
@@ -153,24 +160,24 @@ fn comparisons(library: &mut Library) {
 }
 
 /// `left < right` and so on; NaN is neither less nor greater.
-pub(crate) fn compared<'a>(test: Test, left: &Value<'_>, right: &Value<'_>) -> Result<Value<'a>, EvalError> {
+pub(crate) fn compared(test: Test, left: &Value<'_>, right: &Value<'_>) -> Result<bool, EvalError> {
     let order = match left.compare(right)? {
         Some(order) => order,
         // UPSTREAM: comparing with NaN is an error (kube-apiserver 1.36).
         None => return Err(EvalError::new("NaN values cannot be ordered")),
     };
-    Ok(Value::Bool(match test {
+    Ok(match test {
         Test::Less => order.is_lt(),
         Test::LessOrEqual => order.is_le(),
         Test::Greater => order.is_gt(),
         Test::GreaterOrEqual => order.is_ge(),
-    }))
+    })
 }
 
 /// `item in container`.
-pub(crate) fn contained(item: &Value<'_>, container: &Value<'_>) -> Result<bool, EvalError> {
+pub(crate) fn contained(item: &Value<'_>, container: &Value<'_>, work: &Work) -> Result<bool, EvalError> {
     match container {
-        Value::List(list) => Ok(list.iter().any(|other| other.equals(item))),
+        Value::List(list) => list.contains(item, work),
         Value::Map(map) => Ok(map.contains(item)),
         Value::Object(object) if object.size().is_some() => match item {
             Value::String(name) => Ok(object.field(name).is_some()),
@@ -195,13 +202,14 @@ pub(crate) fn calculate<'a>(
     operator: Operator,
     left: Value<'a>,
     right: Value<'a>,
+    work: &Work,
 ) -> Result<Value<'a>, EvalError> {
     match (left, right) {
         (Value::Int(a), Value::Int(b)) => ints(operator, a, b).map(Value::Int),
         (Value::Uint(a), Value::Uint(b)) => uints(operator, a, b).map(Value::Uint),
         (Value::Double(a), Value::Double(b)) => doubles(operator, a, b).map(Value::Double),
         (left, right) => match operator {
-            Operator::Add => add(left, right),
+            Operator::Add => add(left, right, work),
             Operator::Subtract => subtract(&left, &right),
             _ => Err(EvalError::no_such_overload()),
         },
@@ -248,21 +256,22 @@ fn doubles(operator: Operator, a: f64, b: f64) -> Result<f64, EvalError> {
     })
 }
 
-fn add<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, EvalError> {
+/// Charges for a text or bytes of this length.
+fn within_limits(length: usize, work: &Work) -> Result<(), EvalError> {
+    if length > MAX_TEXT_BYTES { Err(EvalError::too_large()) } else { work.make_text(length) }
+}
+
+fn add<'a>(left: Value<'a>, right: Value<'a>, work: &Work) -> Result<Value<'a>, EvalError> {
     Ok(match (left, right) {
         (Value::String(a), Value::String(b)) => {
-            if a.len().saturating_add(b.len()) > MAX_VALUE_BYTES {
-                return Err(EvalError::too_large());
-            }
+            within_limits(a.len().saturating_add(b.len()), work)?;
             Value::String(Str::Shared([&*a, &*b].concat().into()))
         }
         (Value::Bytes(a), Value::Bytes(b)) => {
-            if a.len().saturating_add(b.len()) > MAX_VALUE_BYTES {
-                return Err(EvalError::too_large());
-            }
+            within_limits(a.len().saturating_add(b.len()), work)?;
             Value::Bytes([&*a, &*b].concat().into())
         }
-        (Value::List(a), Value::List(b)) => Value::List(a.extended(&b)?),
+        (Value::List(a), Value::List(b)) => Value::List(a.extended(&b, work)?),
         (Value::Duration(a), Value::Duration(b)) => {
             Value::Duration(a.checked_add(b).ok_or_else(duration_overflow)?)
         }

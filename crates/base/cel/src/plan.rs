@@ -4,7 +4,7 @@ use crate::{
     Value,
     cost::Rule,
     ext::{Overload, regex::Regex},
-    value::Str,
+    value::{Constants, Str},
 };
 
 /// A step.
@@ -40,7 +40,7 @@ pub(crate) enum Node {
     /// `x in ["a", "b"]` with constants only, which costs nothing.
     InConstants {
         operand: Box<Node>,
-        constants: Value<'static>,
+        constants: Constants,
     },
     /// A call of a library function.
     Call(Box<Call>),

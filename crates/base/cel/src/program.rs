@@ -9,10 +9,11 @@ use crate::{
     Environment, EvalError, Object, Type, Value,
     checker::check,
     eval::{Run, dispatch},
-    ext::library,
+    ext::{Args, library},
     limits::MAX_COST,
     parser::{Issue, Issues, parse},
     plan::{Call, Node},
+    work::Work,
 };
 
 /// A checked expression.
@@ -112,7 +113,7 @@ impl Program {
     /// Runs the expression over the environment's variable.
     pub fn evaluate<'a>(&'a self, input: &'a dyn Object) -> Evaluation<'a> {
         let mut run = Run::new(Value::Object(input), self.slots, MAX_COST);
-        let result = run.eval(&self.node);
+        let result = run.eval(&self.node).and_then(|value| run.unfold(&value).map(|()| value));
         // What is not begun because it would cost too much has not been charged.
         let past = result.as_ref().is_err_and(EvalError::is_cost_limit);
         Evaluation { cost: if past { run.cost().max(MAX_COST + 1) } else { run.cost() }, result }
@@ -126,5 +127,5 @@ pub(crate) fn fold_constant(call: &Call) -> Result<Value<'static>, EvalError> {
         _ => None,
     };
     let args: Vec<Value<'static>> = call.args.iter().filter_map(constant).collect();
-    dispatch(&call.overloads, &args)
+    dispatch(&call.overloads, Args { values: &args, work: &Work::default() })
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     EvalError, Timestamp, Type, Value,
-    ext::Library,
+    ext::{Args, Library},
     go,
     value::{Str, count},
 };
@@ -70,6 +70,7 @@ fn to_others(library: &mut Library) {
     library.function("duration", "duration_to_duration", [Type::Duration], Type::Duration, first);
     library.function("duration", "string_to_duration", [Type::String], Type::Duration, |args| {
         let text = argument(args, 0)?.as_str()?;
+        args.work.items(text.len())?;
         go::parse_duration(text)
             .map(Value::Duration)
             .ok_or_else(|| conversion("string", "google.protobuf.Duration"))
@@ -81,6 +82,7 @@ fn to_others(library: &mut Library) {
     });
     library.function("timestamp", "string_to_timestamp", [Type::String], Type::Timestamp, |args| {
         let text = argument(args, 0)?.as_str()?;
+        args.work.items(text.len() / 4)?;
         go::parse_timestamp(text)
             .map(Value::Timestamp)
             .ok_or_else(|| conversion("string", "google.protobuf.Timestamp"))
@@ -117,11 +119,11 @@ fn strings(library: &mut Library) {
 }
 
 /// The argument at `index`; calls of a wrong shape do not get past the checker.
-pub(crate) fn argument<'s, 'a>(args: &'s [Value<'a>], index: usize) -> Result<&'s Value<'a>, EvalError> {
-    args.get(index).ok_or_else(EvalError::no_such_overload)
+pub(crate) fn argument<'s, 'a>(args: Args<'s, 'a>, index: usize) -> Result<&'s Value<'a>, EvalError> {
+    args.values.get(index).ok_or_else(EvalError::no_such_overload)
 }
 
-fn first<'a>(args: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
+fn first<'a>(args: Args<'_, 'a>) -> Result<Value<'a>, EvalError> {
     argument(args, 0).cloned()
 }
 
@@ -129,7 +131,7 @@ fn conversion(from: &str, to: &str) -> EvalError {
     EvalError::new(format!("type conversion error from '{from}' to '{to}'"))
 }
 
-fn size<'a>(args: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
+fn size<'a>(args: Args<'_, 'a>) -> Result<Value<'a>, EvalError> {
     let size = match argument(args, 0)? {
         Value::String(text) => text.chars().count(),
         Value::Bytes(bytes) => bytes.len(),
@@ -141,17 +143,20 @@ fn size<'a>(args: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
     Ok(Value::Int(i64::try_from(count(size)).unwrap_or(i64::MAX)))
 }
 
-fn to_double<'a>(args: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
+fn to_double<'a>(args: Args<'_, 'a>) -> Result<Value<'a>, EvalError> {
     Ok(Value::Double(match argument(args, 0)? {
         Value::Double(number) => *number,
         Value::Int(number) => *number as f64,
         Value::Uint(number) => *number as f64,
-        Value::String(text) => go::parse_double(text).ok_or_else(|| conversion("string", "double"))?,
+        Value::String(text) => {
+            args.work.items(text.len() / 4)?;
+            go::parse_double(text).ok_or_else(|| conversion("string", "double"))?
+        }
         _ => return Err(EvalError::no_such_overload()),
     }))
 }
 
-fn to_int<'a>(args: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
+fn to_int<'a>(args: Args<'_, 'a>) -> Result<Value<'a>, EvalError> {
     let overflow = || EvalError::new("integer overflow");
     Ok(Value::Int(match argument(args, 0)? {
         Value::Int(number) => *number,
@@ -159,26 +164,32 @@ fn to_int<'a>(args: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
         // Both ends are refused: neither can be told from its neighbours beyond the range.
         Value::Double(number) if *number > i64::MIN as f64 && *number < i64::MAX as f64 => *number as i64,
         Value::Double(_) => return Err(overflow()),
-        Value::String(text) => go::parse_int(text).ok_or_else(|| conversion("string", "int"))?,
+        Value::String(text) => {
+            args.work.items(text.len() / 4)?;
+            go::parse_int(text).ok_or_else(|| conversion("string", "int"))?
+        }
         Value::Duration(nanos) => *nanos,
         Value::Timestamp(at) => at.second(),
         _ => return Err(EvalError::no_such_overload()),
     }))
 }
 
-fn to_uint<'a>(args: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
+fn to_uint<'a>(args: Args<'_, 'a>) -> Result<Value<'a>, EvalError> {
     let overflow = || EvalError::new("unsigned integer overflow");
     Ok(Value::Uint(match argument(args, 0)? {
         Value::Uint(number) => *number,
         Value::Int(number) => u64::try_from(*number).map_err(|_| overflow())?,
         Value::Double(number) if *number >= 0.0 && *number < u64::MAX as f64 => *number as u64,
         Value::Double(_) => return Err(overflow()),
-        Value::String(text) => go::parse_uint(text).ok_or_else(|| conversion("string", "uint"))?,
+        Value::String(text) => {
+            args.work.items(text.len() / 4)?;
+            go::parse_uint(text).ok_or_else(|| conversion("string", "uint"))?
+        }
         _ => return Err(EvalError::no_such_overload()),
     }))
 }
 
-fn to_string<'a>(args: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
+fn to_string<'a>(args: Args<'_, 'a>) -> Result<Value<'a>, EvalError> {
     Ok(match argument(args, 0)? {
         Value::String(text) => Value::String(text.clone()),
         Value::Bool(truth) => Value::str(if *truth { "true" } else { "false" }),

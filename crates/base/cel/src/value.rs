@@ -8,6 +8,7 @@ mod show;
 
 use std::{any::Any, fmt, ops::Deref, sync::Arc};
 
+pub(crate) use self::{key::Constants, map::ENTRY};
 pub use self::{
     list::List,
     map::{Entries, Map},
@@ -76,7 +77,14 @@ pub trait Opaque: fmt::Debug + fmt::Display + Send + Sync {
     /// The run-time name of its type, such as `net.IP`.
     fn type_name(&self) -> &'static str;
     /// `==`; values of different types never get here.
-    fn equals(&self, other: &dyn Opaque) -> bool;
+    ///
+    /// # Errors
+    /// The two cannot be compared.
+    fn equals(&self, other: &dyn Opaque) -> Result<bool, EvalError>;
+    /// How many steps a call with it takes, beyond what is charged for: 1 unless it can be large.
+    fn weight(&self) -> u64 {
+        1
+    }
     /// What cel-go's `Size()` says: IP addresses have one (their length in bytes), most have none.
     fn size(&self) -> Option<u64> {
         None

@@ -11,6 +11,7 @@ use crate::{
     ext::{Function, Overload, regex::Regex},
     plan::{Attribute, Call, Key, Node, Operator, Pattern, Qualifier, Root, Test},
     program::fold_constant,
+    value::Constants,
 };
 
 impl<'s> Checker<'s, '_> {
@@ -278,14 +279,7 @@ fn within(nodes: &mut Vec<Node>, rule: Rule) -> Option<Node> {
         if list.is_empty() {
             return Some(Node::Const(Value::Bool(false)));
         }
-        let simple = |item: &Value<'_>| {
-            matches!(
-                item,
-                Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::String(_)
-            )
-        };
-        if list.iter().all(|item| simple(&item)) {
-            let constants = Value::List(list.clone());
+        if let Some(constants) = Constants::new(list.iter()) {
             return Some(Node::InConstants { operand: Box::new(operand), constants });
         }
     }

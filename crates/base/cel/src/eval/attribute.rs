@@ -19,8 +19,30 @@ impl<'a> Run<'a> {
         value
     }
 
+    /// What a variable of a loop holds, if the attribute is nothing but that.
+    pub(super) fn plain_slot(&self, attribute: &Attribute) -> Option<&Evaluated<'a>> {
+        match attribute.root {
+            Root::Slot(slot) if attribute.qualifiers.is_empty() => self.slots.get(slot),
+            _ => None,
+        }
+    }
+
     /// An attribute without the cost of being a step.
     fn resolve(&mut self, attribute: &'a Attribute) -> Evaluated<'a> {
+        // The way of nearly every expression: a field of the input.
+        if let (Root::Input, Value::Object(object)) = (&attribute.root, &self.input)
+            && let [Qualifier { key: Key::Name(name), optional: false }, rest @ ..] =
+                attribute.qualifiers.as_slice()
+            && !(attribute.test && rest.is_empty())
+        {
+            let field = object.field(name);
+            self.charge(1)?;
+            return match field {
+                Some(value) if rest.is_empty() => Ok(value),
+                Some(value) => self.qualify(value, rest, attribute.test),
+                None => Err(EvalError::no_such_key(&**name)),
+            };
+        }
         let root = match &attribute.root {
             Root::Input => self.input.clone(),
             Root::Slot(slot) => match self.slots.get(*slot) {
@@ -29,8 +51,9 @@ impl<'a> Run<'a> {
             },
             Root::Value(node) => self.eval(node)?,
             Root::Choice(parts) => {
+                self.work.steps(1)?;
                 let [condition, then, other] = &**parts;
-                let branch = if self.eval(condition)?.as_bool()? { then } else { other };
+                let branch = if self.truth(condition)? { then } else { other };
                 match branch {
                     Node::Attribute(attribute) => self.resolve(attribute)?,
                     node => self.eval(node)?,
@@ -98,7 +121,6 @@ fn present_or_error<'a>(
 ) -> Result<Option<Value<'a>>, EvalError> {
     match key {
         Key::Name(name) => match value {
-            // The way of nearly every expression: a field of an input.
             Value::Object(object) => found(object.field(name), optional, || EvalError::no_such_key(&**name)),
             other => look_up(other, &Value::String(name.clone()), optional),
         },

@@ -5,6 +5,7 @@ use crate::{
     EvalError, Value,
     plan::{Fold, Node},
     value::{List, Map},
+    work::Work,
 };
 
 /// What a loop walks over.
@@ -17,7 +18,7 @@ enum Range<'a> {
 impl<'a> Run<'a> {
     pub(super) fn fold(&mut self, fold: &'a Fold) -> Evaluated<'a> {
         let range = self.eval(&fold.range)?;
-        let mut range = range_of(range, fold.two)?;
+        let mut range = range_of(range, fold.two, &self.work)?;
         let init = self.eval(&fold.init);
         self.set(fold.slot, super::final_or(init)?);
         let mut index = 0_i64;
@@ -39,7 +40,7 @@ impl<'a> Run<'a> {
                 self.set(fold.slot + 2, second);
             }
             if let Some(condition) = &fold.condition
-                && matches!(super::final_or(self.eval(condition))?, Ok(Value::Bool(false)))
+                && self.over(condition)?
             {
                 break;
             }
@@ -50,6 +51,15 @@ impl<'a> Run<'a> {
         // Nobody else holds the result now: what is added to it next is added in place.
         self.set(fold.slot, Ok(Value::Null));
         result
+    }
+
+    /// Whether the loop's condition says that it ends here; an error does not.
+    fn over(&mut self, condition: &'a Node) -> Result<bool, EvalError> {
+        match self.truth(condition) {
+            Ok(truth) => Ok(!truth),
+            Err(error) if error.is_final() => Err(error),
+            Err(_) => Ok(false),
+        }
     }
 
     fn set(&mut self, slot: usize, value: Evaluated<'a>) {
@@ -67,7 +77,7 @@ impl<'a> Run<'a> {
         self.charge(if constant { 2 } else { 12 })?;
         let item = self.eval(item);
         match (self.take(slot)?, item?) {
-            (Value::List(list), item) => Ok(Value::List(list.pushed(item)?)),
+            (Value::List(list), item) => Ok(Value::List(list.pushed(item, &self.work)?)),
             _ => Err(EvalError::no_such_overload()),
         }
     }
@@ -78,7 +88,7 @@ impl<'a> Run<'a> {
         let key = self.eval(key)?;
         let value = self.eval(value)?;
         match self.take(slot)? {
-            Value::Map(map) => inserted(map, key, value).map(Value::Map),
+            Value::Map(map) => inserted(map, key, value, &self.work).map(Value::Map),
             _ => Err(EvalError::no_such_overload()),
         }
     }
@@ -89,7 +99,7 @@ impl<'a> Run<'a> {
         match (self.take(slot)?, entries) {
             (Value::Map(mut map), Value::Map(entries)) => {
                 for (key, value) in entries.iter() {
-                    map = inserted(map, key, value)?;
+                    map = inserted(map, key, value, &self.work)?;
                 }
                 Ok(Value::Map(map))
             }
@@ -98,18 +108,21 @@ impl<'a> Run<'a> {
     }
 }
 
-fn inserted<'a>(map: Map<'a>, key: Value<'a>, value: Value<'a>) -> Result<Map<'a>, EvalError> {
-    let shown = key.to_json();
-    map.inserted(key, value)
-        .ok_or_else(|| EvalError::new(format!("insert failed: key {shown} already exists")))
+fn inserted<'a>(map: Map<'a>, key: Value<'a>, value: Value<'a>, work: &Work) -> Result<Map<'a>, EvalError> {
+    work.look(&key)?;
+    map.inserted(key, value, work)?.ok_or_else(|| EvalError::new("insert failed: the key already exists"))
 }
 
-fn range_of(value: Value<'_>, two: bool) -> Result<Range<'_>, EvalError> {
+fn range_of<'a>(value: Value<'a>, two: bool, work: &Work) -> Result<Range<'a>, EvalError> {
     match value {
         Value::List(list) => Ok(Range::List(list)),
-        Value::Map(map) => Ok(Range::Entries(
-            map.iter().map(|(key, value)| (Ok(key), Ok(value))).collect::<Vec<_>>().into_iter(),
-        )),
+        Value::Map(map) => {
+            work.make_list(map.len().saturating_mul(2))?;
+            work.items(map.len().saturating_mul(8))?;
+            Ok(Range::Entries(
+                map.iter().map(|(key, value)| (Ok(key), Ok(value))).collect::<Vec<_>>().into_iter(),
+            ))
+        }
         Value::Object(object) if object.size().is_some() => {
             let entry = |name| object.field(name).map(|value| (Ok(Value::str(name)), Ok(value)));
             Ok(Range::Entries(object.names().filter_map(entry).collect::<Vec<_>>().into_iter()))

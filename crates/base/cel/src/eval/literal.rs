@@ -6,7 +6,7 @@ use super::{Evaluated, Run};
 use crate::{
     EvalError, Timestamp, Value,
     plan::{Entry, FieldName, Item, Message, MessageField, Wrapped},
-    value::{Entries, Map, Str},
+    value::{ENTRY, Entries, Map, Str},
 };
 
 /// UPSTREAM: what making one costs (kube-apiserver 1.36).
@@ -17,6 +17,7 @@ const MESSAGE_COST: u64 = 40;
 impl<'a> Run<'a> {
     pub(super) fn list(&mut self, items: &'a [Item]) -> Evaluated<'a> {
         self.charge(LIST_COST)?;
+        self.work.make_list(items.len())?;
         let mut list = Vec::with_capacity(items.len());
         for item in items {
             let value = self.eval(&item.value)?;
@@ -31,9 +32,12 @@ impl<'a> Run<'a> {
 
     pub(super) fn map(&mut self, entries: &'a [Entry]) -> Evaluated<'a> {
         self.charge(MAP_COST)?;
+        self.work.make(entries.len().saturating_mul(ENTRY))?;
+        self.work.items(entries.len().saturating_mul(8))?;
         let mut map = Entries::default();
         for entry in entries {
             let key = self.eval(&entry.key)?;
+            self.work.look(&key)?;
             let value = self.eval(&entry.value)?;
             if !entry.optional {
                 map.insert(key, value);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Library, argument, quote::quote};
-use crate::{EvalError, List, Map, Type, Value, go, limits::MAX_VALUE_BYTES};
+use crate::{EvalError, List, Map, Type, Value, go, limits::MAX_TEXT_BYTES};
 
 /// Stricter than kube-apiserver, which fills any amount of memory with zeros.
 const MAX_PRECISION: usize = 1000;
@@ -19,13 +19,16 @@ pub(super) fn declare(library: &mut Library) {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Clause(clause, at) => {
                     let value = list.get(at).ok_or_else(|| out_of_range(at))?;
+                    args.work.items(clause.digits())?;
+                    args.work.unfold(&value)?;
                     let written = clause.write(&value);
                     out.push_str(
                         &written.map_err(|why| EvalError::new(format!("error during formatting: {why}")))?,
                     );
                 }
             }
-            if out.len() > MAX_VALUE_BYTES { Err(EvalError::too_large()) } else { Ok(()) }
+            // Half of the limit, as a text that grows piece by piece takes twice its length.
+            if out.len() > MAX_TEXT_BYTES / 2 { Err(EvalError::too_large()) } else { Ok(()) }
         })?;
         Ok(Value::string(out))
     });
@@ -131,6 +134,15 @@ impl Clause {
             other => return Err(format!("unrecognized formatting clause \"{}\"", other.unwrap_or_default())),
         };
         Ok((clause, chars.as_str()))
+    }
+
+    /// How many digits it may have to work out.
+    fn digits(self) -> usize {
+        match self {
+            Self::Fixed(decimals) => decimals.saturating_add(300).saturating_mul(2),
+            Self::Scientific(width) => width,
+            _ => 1,
+        }
     }
 
     /// What is wrong with an argument of this type.
@@ -352,19 +364,21 @@ fn map_literal(map: &Map<'_>) -> Result<String, String> {
 
 /// A list may hold the same list many times, at every depth.
 fn bounded(out: &str) -> Result<(), String> {
-    if out.len() > MAX_VALUE_BYTES { Err("the text would be too large".to_owned()) } else { Ok(()) }
+    if out.len() > MAX_TEXT_BYTES { Err("the text would be too large".to_owned()) } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{ext::Args, work::Work};
 
     fn format(text: &str, arguments: Vec<Value<'static>>) -> Result<String, String> {
         let mut library = Library::default();
         declare(&mut library);
         let call = library.find("format").unwrap().overloads[0].call;
         let result =
-            call(&[Value::string(text), Value::list(arguments)]).map_err(|error| error.to_string())?;
+            call(Args { values: &[Value::string(text), Value::list(arguments)], work: &Work::default() })
+                .map_err(|error| error.to_string())?;
         Ok(result.as_str().unwrap().to_owned())
     }
 

@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use super::{Library, affordable, argument};
-use crate::{EvalError, List, Type, Value, limits::MAX_LIST_LENGTH, value::count};
+use super::{Args, Library, affordable, argument};
+use crate::{EvalError, List, Type, Value, value::count, work::Work};
 
 /// The types whose values have an order, in cel-go's order, with the part of the overload's name.
 const ORDERED: [(&str, [&str; 5], Type); 8] = {
@@ -60,12 +60,12 @@ pub(super) fn declare_kubernetes(library: &mut Library) {
     let list_and_item = [Type::list(a.clone()), a];
     library.method("indexOf", "list_a_index_of_int", list_and_item.clone(), Type::Int, |args| {
         let item = argument(args, 1)?;
-        Ok(index(argument(args, 0)?.as_list()?.iter().position(|held| held.equals(item))))
+        let list = argument(args, 0)?.as_list()?;
+        list.position(0..list.len(), item, args.work).map(index)
     });
     library.method("lastIndexOf", "list_a_last_index_of_int", list_and_item, Type::Int, |args| {
         let (list, item) = (argument(args, 0)?.as_list()?, argument(args, 1)?);
-        let last = (0..list.len()).rev().find(|at| list.get(*at).is_some_and(|held| held.equals(item)));
-        Ok(index(last))
+        list.position((0..list.len()).rev(), item, args.work).map(index)
     });
 }
 
@@ -83,31 +83,26 @@ pub(super) fn declare(library: &mut Library) {
         let keys = Type::list(element);
         library.method("sort", sort_id, [keys.clone()], keys.clone(), |args| {
             let list = argument(args, 0)?.as_list()?;
-            sorted(list, list)
+            sorted(list, list, args.work)
         });
         library.method("@sortByAssociatedKeys", sort_by_id, [list.clone(), keys], list.clone(), |args| {
-            sorted(argument(args, 0)?.as_list()?, argument(args, 1)?.as_list()?)
+            sorted(argument(args, 0)?.as_list()?, argument(args, 1)?.as_list()?, args.work)
         });
     }
     library.function("lists.range", "lists_range", [Type::Int], Type::list(Type::Int), |args| {
         let end = argument(args, 0)?.as_int()?;
         affordable(usize::try_from(end).unwrap_or(0))?;
+        args.work.make_list(usize::try_from(end).unwrap_or(0))?;
         Ok(Value::list((0..end).map(Value::Int).collect()))
     });
     library.method("reverse", "list_reverse", [list.clone()], list.clone(), |args| {
         let list = argument(args, 0)?.as_list()?;
+        args.work.make_list(list.len())?;
         Ok(Value::list((0..list.len()).rev().filter_map(|at| list.get(at)).collect()))
     });
     library.method("distinct", "list_distinct", [list.clone()], list, |args| {
         let list = argument(args, 0)?.as_list()?;
-        affordable(list.len().saturating_mul(list.len()).saturating_mul(2))?;
-        let mut distinct: Vec<Value<'_>> = Vec::new();
-        for item in (0..list.len()).filter_map(|at| list.get(at)) {
-            if !distinct.iter().any(|held| item.equals(held)) {
-                distinct.push(item);
-            }
-        }
-        Ok(Value::list(distinct))
+        distinct(list, args.work)
     });
 }
 
@@ -127,11 +122,32 @@ pub(super) fn declare_optional(library: &mut Library) {
     library.method("unwrapOpt", "optional_unwrapOpt", [optionals], list, unwrap);
 }
 
+/// The first of all items that are equal.
+fn distinct<'a>(list: &List<'a>, work: &Work) -> Result<Value<'a>, EvalError> {
+    work.make_list(list.len())?;
+    let mut distinct: Vec<Value<'_>> = Vec::with_capacity(list.len());
+    for item in (0..list.len()).filter_map(|at| list.get(at)) {
+        let mut seen = false;
+        for held in &distinct {
+            work.steps(1)?;
+            seen = item.is(held, work)?;
+            if seen {
+                break;
+            }
+        }
+        if !seen {
+            distinct.push(item);
+        }
+    }
+    Ok(Value::list(distinct))
+}
+
 fn optional_item(item: Option<Value<'_>>) -> Value<'_> {
     item.map_or(Value::Optional(None), Value::some)
 }
 
-fn unwrap<'a>(args: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
+fn unwrap<'a>(args: Args<'_, 'a>) -> Result<Value<'a>, EvalError> {
+    args.work.make_list(argument(args, 0)?.as_list()?.len())?;
     let mut held = Vec::new();
     for item in argument(args, 0)?.as_list()?.iter() {
         match item {
@@ -163,9 +179,11 @@ fn has_order(value: &Value<'_>) -> bool {
 }
 
 /// UPSTREAM: neighbours that cannot be compared count as in order (kube-apiserver 1.36).
-fn is_sorted<'a>(args: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
+fn is_sorted<'a>(args: Args<'_, 'a>) -> Result<Value<'a>, EvalError> {
     let mut previous: Option<Value<'_>> = None;
     for item in argument(args, 0)?.as_list()?.iter() {
+        args.work.made_item()?;
+        args.work.look(&item)?;
         if !has_order(&item) {
             return Err(EvalError::no_such_overload());
         }
@@ -178,9 +196,11 @@ fn is_sorted<'a>(args: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
 }
 
 /// UPSTREAM: items that cannot be compared with the best so far are passed over (kube-apiserver 1.36).
-fn extreme<'a>(args: &[Value<'a>], name: &str, replaced: Ordering) -> Result<Value<'a>, EvalError> {
+fn extreme<'a>(args: Args<'_, 'a>, name: &str, replaced: Ordering) -> Result<Value<'a>, EvalError> {
     let mut best: Option<Value<'a>> = None;
     for item in argument(args, 0)?.as_list()?.iter() {
+        args.work.made_item()?;
+        args.work.look(&item)?;
         if !has_order(&item) {
             return Err(EvalError::no_such_overload());
         }
@@ -192,9 +212,10 @@ fn extreme<'a>(args: &[Value<'a>], name: &str, replaced: Ordering) -> Result<Val
     best.ok_or_else(|| EvalError::new(format!("{name} called on empty list")))
 }
 
-fn sum<'a>(args: &[Value<'a>], zero: Value<'a>) -> Result<Value<'a>, EvalError> {
+fn sum<'a>(args: Args<'_, 'a>, zero: Value<'a>) -> Result<Value<'a>, EvalError> {
     let overflow = |what: &str| EvalError::new(format!("{what} overflow"));
     argument(args, 0)?.as_list()?.iter().try_fold(zero, |sum, item| {
+        args.work.made_item()?;
         Ok(match (sum, item) {
             (Value::Int(a), Value::Int(b)) => {
                 Value::Int(a.checked_add(b).ok_or_else(|| overflow("integer"))?)
@@ -211,7 +232,7 @@ fn sum<'a>(args: &[Value<'a>], zero: Value<'a>) -> Result<Value<'a>, EvalError> 
     })
 }
 
-fn slice<'a>(args: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
+fn slice<'a>(args: Args<'_, 'a>) -> Result<Value<'a>, EvalError> {
     let list = argument(args, 0)?.as_list()?;
     let (start, end) = (argument(args, 1)?.as_int()?, argument(args, 2)?.as_int()?);
     let fail = |why: String| EvalError::new(format!("cannot slice({start}, {end}), {why}"));
@@ -224,35 +245,35 @@ fn slice<'a>(args: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
     if list.len() < to {
         return Err(fail(format!("list is length {}", list.len())));
     }
+    args.work.make_list(to - from)?;
     Ok(Value::list((from..to).filter_map(|at| list.get(at)).collect()))
 }
 
-fn flatten<'a>(args: &[Value<'a>], depth: i64) -> Result<Value<'a>, EvalError> {
+fn flatten<'a>(args: Args<'_, 'a>, depth: i64) -> Result<Value<'a>, EvalError> {
     let list = argument(args, 0)?.as_list()?;
     if depth < 0 {
         return Err(EvalError::new("level must be non-negative"));
     }
     let mut flat = Vec::new();
-    flatten_into(&mut flat, list, depth, &mut 0)?;
+    flatten_into(&mut flat, list, depth, args.work)?;
     Ok(Value::list(flat))
 }
 
-/// `seen`: how many items were looked at. A list may hold the same list many times, at every depth, so
-/// that even an empty result can take forever.
+/// A list may hold the same list many times, at every depth, so that even an empty result can take for ever.
 fn flatten_into<'a>(
     flat: &mut Vec<Value<'a>>,
     list: &List<'a>,
     depth: i64,
-    seen: &mut usize,
+    work: &Work,
 ) -> Result<(), EvalError> {
     for item in list.iter() {
-        *seen += 1;
-        if *seen > MAX_LIST_LENGTH {
-            return Err(EvalError::too_large());
-        }
+        work.made_item()?;
         match item {
-            Value::List(nested) if depth > 0 => flatten_into(flat, &nested, depth - 1, seen)?,
-            item => flat.push(item),
+            Value::List(nested) if depth > 0 => flatten_into(flat, &nested, depth - 1, work)?,
+            item => {
+                work.make(2 * size_of::<Value<'_>>())?;
+                flat.push(item);
+            }
         }
     }
     Ok(())
@@ -261,13 +282,22 @@ fn flatten_into<'a>(
 /// The list in the order of its keys; items with equal keys stay as they are.
 ///
 /// UPSTREAM: Go's sort keeps them only in lists of up to twelve (kube-apiserver 1.36).
-fn sorted<'a>(list: &List<'a>, keys: &List<'a>) -> Result<Value<'a>, EvalError> {
+fn sorted<'a>(list: &List<'a>, keys: &List<'a>, work: &Work) -> Result<Value<'a>, EvalError> {
     if list.len() != keys.len() {
         return Err(EvalError::new(format!(
             "@sortByAssociatedKeys() expected a list of the same size as the associated keys list, but got {} and {} elements respectively",
             list.len(),
             keys.len()
         )));
+    }
+    // As many comparisons of keys as their number has bits.
+    let rounds = u64::from(usize::BITS - keys.len().leading_zeros());
+    work.make_list(keys.len().saturating_mul(3))?;
+    for key in keys.iter() {
+        work.steps(rounds)?;
+        if let Value::String(text) = &key {
+            work.text(text.len().saturating_mul(usize::BITS as usize / 4))?;
+        }
     }
     let keys: Vec<Value<'_>> = (0..keys.len()).filter_map(|at| keys.get(at)).collect();
     let Some(first) = keys.first() else { return Ok(Value::List(list.clone())) };

@@ -37,8 +37,8 @@ impl Opaque for Format {
         "kubernetes.NamedFormat"
     }
 
-    fn equals(&self, other: &dyn Opaque) -> bool {
-        other.as_any().downcast_ref::<Self>().is_some_and(|other| self.shown == other.shown)
+    fn equals(&self, other: &dyn Opaque) -> Result<bool, EvalError> {
+        Ok(other.as_any().downcast_ref::<Self>().is_some_and(|other| self.shown == other.shown))
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use super::{Library, argument, quote::quote};
+use super::{Args, Library, argument, quote::quote};
 use crate::{EvalError, Opaque, Type, Value};
 
 const IP: Type = Type::Opaque("net.IP");
@@ -76,11 +76,11 @@ pub(super) fn declare_cidr(library: &mut Library) {
     });
 }
 
-fn ip<'s>(args: &'s [Value<'_>], at: usize) -> Result<&'s IpAddr, EvalError> {
+fn ip<'s>(args: Args<'s, '_>, at: usize) -> Result<&'s IpAddr, EvalError> {
     argument(args, at)?.as_opaque::<Ip>().map(|Ip(addr)| addr)
 }
 
-fn cidr<'s>(args: &'s [Value<'_>], at: usize) -> Result<&'s Cidr, EvalError> {
+fn cidr<'s>(args: Args<'s, '_>, at: usize) -> Result<&'s Cidr, EvalError> {
     argument(args, at)?.as_opaque()
 }
 
@@ -107,8 +107,8 @@ impl Opaque for Ip {
         "net.IP"
     }
 
-    fn equals(&self, other: &dyn Opaque) -> bool {
-        other.as_any().downcast_ref::<Self>().is_some_and(|other| self == other)
+    fn equals(&self, other: &dyn Opaque) -> Result<bool, EvalError> {
+        Ok(other.as_any().downcast_ref::<Self>().is_some_and(|other| self == other))
     }
 
     fn size(&self) -> Option<u64> {
@@ -125,8 +125,8 @@ impl Opaque for Cidr {
         "net.CIDR"
     }
 
-    fn equals(&self, other: &dyn Opaque) -> bool {
-        other.as_any().downcast_ref::<Self>().is_some_and(|other| self == other)
+    fn equals(&self, other: &dyn Opaque) -> Result<bool, EvalError> {
+        Ok(other.as_any().downcast_ref::<Self>().is_some_and(|other| self == other))
     }
 
     fn size(&self) -> Option<u64> {

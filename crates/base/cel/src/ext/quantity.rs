@@ -11,7 +11,7 @@ use std::{any::Any, cmp::Ordering, fmt};
 use num_bigint::BigInt;
 
 use self::decimal::{Decimal, TooLong, remove_factors};
-use super::{Library, argument};
+use super::{Args, Library, argument};
 use crate::{EvalError, Opaque, Type, Value};
 
 const QUANTITY: Type = Type::Opaque("kubernetes.Quantity");
@@ -48,20 +48,20 @@ pub(super) fn declare(library: &mut Library) {
         Ok(Value::Bool(quantity(args, 0)?.as_integer().is_some()))
     });
     library.method("add", "quantity_add", [QUANTITY, QUANTITY], QUANTITY, |args| {
-        value(quantity(args, 0)?.add(quantity(args, 1)?))
+        computed(quantity(args, 0)?.add(quantity(args, 1)?))
     });
     library.method("add", "quantity_add_int", [QUANTITY, Type::Int], QUANTITY, |args| {
-        value(quantity(args, 0)?.add(&Quantity::from(argument(args, 1)?.as_int()?)))
+        computed(quantity(args, 0)?.add(&Quantity::from(argument(args, 1)?.as_int()?)))
     });
     library.method("sub", "quantity_sub", [QUANTITY, QUANTITY], QUANTITY, |args| {
-        value(quantity(args, 0)?.sub(quantity(args, 1)?))
+        computed(quantity(args, 0)?.sub(quantity(args, 1)?))
     });
     library.method("sub", "quantity_sub_int", [QUANTITY, Type::Int], QUANTITY, |args| {
-        value(quantity(args, 0)?.sub(&Quantity::from(argument(args, 1)?.as_int()?)))
+        computed(quantity(args, 0)?.sub(&Quantity::from(argument(args, 1)?.as_int()?)))
     });
 }
 
-fn quantity<'s>(args: &'s [Value<'_>], at: usize) -> Result<&'s Quantity, EvalError> {
+fn quantity<'s>(args: Args<'s, '_>, at: usize) -> Result<&'s Quantity, EvalError> {
     argument(args, at)?.as_opaque()
 }
 
@@ -69,13 +69,32 @@ fn value<'a>(quantity: Result<Quantity, QuantityError>) -> Result<Value<'a>, Eva
     quantity.map(Value::opaque).map_err(|error| EvalError::new(error.to_string()))
 }
 
+/// The result of `add` or `sub`.
+fn computed<'a>(quantity: Result<Quantity, QuantityError>) -> Result<Value<'a>, EvalError> {
+    value(quantity.map(|quantity| Quantity { computed: true, ..quantity }))
+}
+
 impl Opaque for Quantity {
     fn type_name(&self) -> &'static str {
         "kubernetes.Quantity"
     }
 
-    fn equals(&self, other: &dyn Opaque) -> bool {
-        other.as_any().downcast_ref::<Self>().is_some_and(|other| self.compare(other).is_eq())
+    /// UPSTREAM: what `add` and `sub` make is of another Go type than what `quantity()` reads, and equality
+    /// has no overload for that type on the right (kube-apiserver 1.36).
+    fn equals(&self, other: &dyn Opaque) -> Result<bool, EvalError> {
+        match other.as_any().downcast_ref::<Self>() {
+            Some(other) if !other.computed => Ok(self.compare(other).is_eq()),
+            _ => Err(EvalError::no_such_overload()),
+        }
+    }
+
+    /// Digits are added one by one, but read and written in time that grows with their square.
+    fn weight(&self) -> u64 {
+        let digits = match &self.amount {
+            Amount::Small { scale, .. } => u64::from(scale.unsigned_abs()),
+            Amount::Big(decimal) => (decimal.unscaled.bits() / 3).max(decimal.scale.unsigned_abs()),
+        };
+        1 + digits.min(2 * decimal::MAX_DIGITS.unsigned_abs()).pow(2) / 1024
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -128,6 +147,8 @@ struct Quantity {
     format: Format,
     /// The text it was read from, when upstream prints that again instead of the canonical form.
     text: Option<Box<str>>,
+    /// Whether `add` or `sub` made it.
+    computed: bool,
 }
 
 impl Quantity {
@@ -187,10 +208,10 @@ impl Quantity {
             (&self.amount, &other.amount)
             && let Some((value, scale)) = add_small((*a, *a_scale), (*b, *b_scale))
         {
-            return Ok(Self { amount: Amount::Small { value, scale }, format, text: None });
+            return Ok(Self { amount: Amount::Small { value, scale }, format, text: None, computed: false });
         }
         let amount = Amount::Big(self.decimal().add(&other.decimal())?);
-        Ok(Self { amount, format, text: None })
+        Ok(Self { amount, format, text: None, computed: false })
     }
 
     /// The difference, printed as [`Self::add`] prints a sum.
@@ -204,10 +225,10 @@ impl Quantity {
             // UPSTREAM: the smallest integer negated is itself (kube-apiserver 1.36)
             && let Some((value, scale)) = add_small((*a, *a_scale), (b.wrapping_neg(), *b_scale))
         {
-            return Ok(Self { amount: Amount::Small { value, scale }, format, text: None });
+            return Ok(Self { amount: Amount::Small { value, scale }, format, text: None, computed: false });
         }
         let amount = Amount::Big(self.decimal().sub(&other.decimal())?);
-        Ok(Self { amount, format, text: None })
+        Ok(Self { amount, format, text: None, computed: false })
     }
 
     fn decimal(&self) -> Decimal {
@@ -248,7 +269,12 @@ impl Quantity {
 impl From<i64> for Quantity {
     /// An integer as `add` and `sub` take one.
     fn from(value: i64) -> Self {
-        Self { amount: Amount::Small { value, scale: 0 }, format: Format::DecimalExponent, text: None }
+        Self {
+            amount: Amount::Small { value, scale: 0 },
+            format: Format::DecimalExponent,
+            text: None,
+            computed: false,
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::{any::Any, cmp::Ordering, fmt};
 
-use super::{Library, argument, quote::quote};
-use crate::{EvalError, Opaque, Type, Value};
+use super::{Args, Library, argument, quote::quote};
+use crate::{EvalError, Opaque, Type, Value, value::count};
 
 const SEMVER: Type = Type::Opaque("kubernetes.Semver");
 
@@ -41,11 +41,11 @@ pub(super) fn declare(library: &mut Library) {
     });
 }
 
-fn semver<'s>(args: &'s [Value<'_>], at: usize) -> Result<&'s Semver, EvalError> {
+fn semver<'s>(args: Args<'s, '_>, at: usize) -> Result<&'s Semver, EvalError> {
     argument(args, at)?.as_opaque()
 }
 
-fn read(args: &[Value<'_>]) -> Result<Result<Semver, SemverError>, EvalError> {
+fn read(args: Args<'_, '_>) -> Result<Result<Semver, SemverError>, EvalError> {
     let text = argument(args, 0)?.as_str()?;
     Ok(if argument(args, 1)?.as_bool()? { Semver::parse_normalized(text) } else { Semver::parse(text) })
 }
@@ -59,8 +59,16 @@ impl Opaque for Semver {
         "kubernetes.Semver"
     }
 
-    fn equals(&self, other: &dyn Opaque) -> bool {
-        other.as_any().downcast_ref::<Self>().is_some_and(|other| self.compare(other).is_eq())
+    fn equals(&self, other: &dyn Opaque) -> Result<bool, EvalError> {
+        Ok(other.as_any().downcast_ref::<Self>().is_some_and(|other| self.compare(other).is_eq()))
+    }
+
+    fn weight(&self) -> u64 {
+        let word = |part: &Identifier| match part {
+            Identifier::Number(_) => 1,
+            Identifier::Word(word) => 1 + word.len() / 64,
+        };
+        count(1 + self.build.len() / 64 + self.prerelease.iter().map(word).sum::<usize>())
     }
 
     fn as_any(&self) -> &dyn Any {

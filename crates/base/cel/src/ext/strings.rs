@@ -1,9 +1,10 @@
 //! The `strings` library, version 2. Positions count code points, as Go's runes.
 
-use super::{Library, argument, regex::Regex};
+use super::{Args, Library, argument, made_list};
 use crate::{
     EvalError, Type, Value,
-    limits::{MAX_COST, MAX_VALUE_BYTES},
+    limits::{MAX_COST, MAX_TEXT_BYTES},
+    work::Work,
 };
 
 /// Declares what works on strings: taking them apart, searching, replacing, joining.
@@ -17,6 +18,7 @@ pub(super) fn declare(library: &mut Library) {
 fn positions(library: &mut Library) {
     library.method("charAt", "string_char_at_int", [Type::String, Type::Int], Type::String, |args| {
         let (text, index) = (argument(args, 0)?.as_str()?, argument(args, 1)?.as_int()?);
+        args.work.items(text.len() / 8)?;
         let at = position(text, index)?;
         let found = text.get(at..).and_then(|rest| rest.chars().next());
         Ok(Value::string(found.map(String::from).unwrap_or_default()))
@@ -59,7 +61,7 @@ fn positions(library: &mut Library) {
 fn parts(library: &mut Library) {
     let list = Type::list(Type::String);
     library.method("split", "string_split_string", [Type::String, Type::String], list.clone(), |args| {
-        split(argument(args, 0)?.as_str()?, argument(args, 1)?.as_str()?, -1)
+        split(argument(args, 0)?.as_str()?, argument(args, 1)?.as_str()?, -1, args.work)
     });
     library.method(
         "split",
@@ -67,7 +69,8 @@ fn parts(library: &mut Library) {
         [Type::String, Type::String, Type::Int],
         list.clone(),
         |args| {
-            split(argument(args, 0)?.as_str()?, argument(args, 1)?.as_str()?, argument(args, 2)?.as_int()?)
+            let limit = argument(args, 2)?.as_int()?;
+            split(argument(args, 0)?.as_str()?, argument(args, 1)?.as_str()?, limit, args.work)
         },
     );
     library.method("substring", "string_substring_int", [Type::String, Type::Int], Type::String, |args| {
@@ -94,9 +97,11 @@ fn parts(library: &mut Library) {
         // What Go calls space is what Unicode does.
         Ok(Value::string(argument(args, 0)?.as_str()?.trim()))
     });
-    library.method("join", "list_join", [list.clone()], Type::String, |args| join(argument(args, 0)?, ""));
+    library.method("join", "list_join", [list.clone()], Type::String, |args| {
+        join(argument(args, 0)?, "", args.work)
+    });
     library.method("join", "list_join_string", [list, Type::String], Type::String, |args| {
-        join(argument(args, 0)?, argument(args, 1)?.as_str()?)
+        join(argument(args, 0)?, argument(args, 1)?.as_str()?, args.work)
     });
 }
 
@@ -128,32 +133,26 @@ fn patterns(library: &mut Library) {
     library.function("matches", "matches", two.clone(), Type::Bool, is_match);
     library.method("matches", "matches_string", two.clone(), Type::Bool, is_match);
     library.method("find", "string_find_string", two.clone(), Type::String, |args| {
-        let text = argument(args, 0)?.as_str()?;
-        Ok(Value::string(compiled(argument(args, 1)?)?.find(text)))
+        let (text, pattern) = (argument(args, 0)?.as_str()?, argument(args, 1)?.as_str()?);
+        args.work.with_pattern(pattern, |regex| regex.find(text, args.work)).map(Value::string)
     });
     library.method("findAll", "string_find_all_string", two, Type::list(Type::String), |args| {
-        let text = argument(args, 0)?.as_str()?;
-        Ok(found(&compiled(argument(args, 1)?)?, text, -1))
+        find_all(args, -1)
     });
     let with_limit = [Type::String, Type::String, Type::Int];
     library.method("findAll", "string_find_all_string_int", with_limit, Type::list(Type::String), |args| {
-        let text = argument(args, 0)?.as_str()?;
-        Ok(found(&compiled(argument(args, 1)?)?, text, argument(args, 2)?.as_int()?))
+        find_all(args, argument(args, 2)?.as_int()?)
     });
 }
 
-fn is_match<'a>(args: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
-    let text = argument(args, 0)?.as_str()?;
-    Ok(Value::Bool(compiled(argument(args, 1)?)?.is_match(text)))
+fn is_match<'a>(args: Args<'_, 'a>) -> Result<Value<'a>, EvalError> {
+    let (text, pattern) = (argument(args, 0)?.as_str()?, argument(args, 1)?.as_str()?);
+    args.work.with_pattern(pattern, |regex| regex.is_match(text, args.work)).map(Value::Bool)
 }
 
-fn compiled(pattern: &Value<'_>) -> Result<Regex, EvalError> {
-    Regex::computed(pattern.as_str()?).map_err(|error| EvalError::new(error.to_string()))
-}
-
-/// What `findAll` gives.
-pub(crate) fn found<'a>(regex: &Regex, text: &str, limit: i64) -> Value<'a> {
-    Value::list(regex.find_all(text, limit).map(Value::string).collect())
+fn find_all<'a>(args: Args<'_, 'a>, limit: i64) -> Result<Value<'a>, EvalError> {
+    let (text, pattern) = (argument(args, 0)?.as_str()?, argument(args, 1)?.as_str()?);
+    made_list(&args.work.with_pattern(pattern, |regex| regex.find_all(text, limit, args.work))?, args.work)
 }
 
 fn out_of_range(index: i64) -> EvalError {
@@ -199,7 +198,7 @@ fn last_index_of(text: &str, part: &str, offset: i64) -> i64 {
 }
 
 /// At most `limit` parts, the last with all that is left; all parts if negative.
-fn split<'a>(text: &str, separator: &str, limit: i64) -> Result<Value<'a>, EvalError> {
+fn split<'a>(text: &str, separator: &str, limit: i64, work: &Work) -> Result<Value<'a>, EvalError> {
     // A string this long costs more than an expression may; the list would come first.
     if text.len() / 20 > usize::try_from(MAX_COST).unwrap_or(usize::MAX) {
         return Err(EvalError::cost_limit());
@@ -208,9 +207,15 @@ fn split<'a>(text: &str, separator: &str, limit: i64) -> Result<Value<'a>, EvalE
     if limit == 0 {
         return Ok(Value::list(Vec::new()));
     }
+    // Counted before they are made.
+    let count = match separator {
+        "" => text.chars().take(limit).count(),
+        _ => text.matches(separator).take(limit).count().saturating_add(1),
+    };
+    work.make(count.saturating_mul(size_of::<&str>()))?;
     let parts =
         if separator.is_empty() { characters(text, limit) } else { text.splitn(limit, separator).collect() };
-    Ok(Value::list(parts.into_iter().map(Value::string).collect()))
+    made_list(&parts, work)
 }
 
 /// UPSTREAM: splitting by nothing gives the code points, and of an empty text nothing (kube-apiserver 1.36).
@@ -235,24 +240,40 @@ fn replace<'a>(text: &str, old: &str, new: &str, limit: i64) -> Result<Value<'a>
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let count = text.matches(old).take(limit).count();
     let added = count.saturating_mul(new.len()).saturating_sub(count.saturating_mul(old.len()));
-    if text.len().saturating_add(added) > MAX_VALUE_BYTES {
+    if text.len().saturating_add(added) > MAX_TEXT_BYTES {
         return Err(EvalError::too_large());
     }
-    Ok(Value::string(text.replacen(old, new, limit)))
+    let mut replaced = String::with_capacity(text.len().saturating_add(added));
+    let mut last_end = 0;
+    for (at, found) in text.match_indices(old).take(limit) {
+        replaced.push_str(text.get(last_end..at).unwrap_or_default());
+        replaced.push_str(new);
+        last_end = at + found.len();
+    }
+    replaced.push_str(text.get(last_end..).unwrap_or_default());
+    Ok(Value::string(replaced))
 }
 
-fn join<'a>(list: &Value<'a>, separator: &str) -> Result<Value<'a>, EvalError> {
-    let mut joined = String::new();
-    for (i, item) in list.as_list()?.iter().enumerate() {
+fn join<'a>(list: &Value<'a>, separator: &str, work: &Work) -> Result<Value<'a>, EvalError> {
+    let list = list.as_list()?;
+    let mut length = 0_usize;
+    for at in 0..list.len() {
+        work.made_item()?;
+        if let Some(Value::String(text)) = list.item(at).as_deref() {
+            length = length.saturating_add(text.len()).saturating_add(separator.len());
+        }
+    }
+    if length > MAX_TEXT_BYTES {
+        return Err(EvalError::too_large());
+    }
+    let mut joined = String::with_capacity(length);
+    for (i, item) in list.iter().enumerate() {
         if i > 0 {
             joined.push_str(separator);
         }
         match &item {
             Value::String(text) => joined.push_str(text),
             other => return Err(EvalError::new(format!("join: invalid input: {}", other.type_name()))),
-        }
-        if joined.len() > MAX_VALUE_BYTES {
-            return Err(EvalError::too_large());
         }
     }
     Ok(Value::string(joined))
@@ -307,7 +328,7 @@ mod tests {
     #[test]
     fn taken_apart() {
         let parts = |text, separator, limit| {
-            let list = split(text, separator, limit).unwrap();
+            let list = split(text, separator, limit, &Work::default()).unwrap();
             list.as_list().unwrap().iter().map(|part| part.as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(parts("a,b,c", ",", -1), ["a", "b", "c"]);

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use jiff::tz::TimeZoneDatabase;
 
-use super::{Implementation, Library, argument};
+use super::{Args, Implementation, Library, argument};
 use crate::{EvalError, Timestamp, Type, Value};
 
 const DAY: i64 = 86_400;
@@ -61,7 +61,7 @@ pub(super) fn declare(library: &mut Library) {
 }
 
 /// The whole duration in a unit of so many nanoseconds, towards zero.
-fn total<'a>(args: &[Value<'a>], unit: i64) -> Result<Value<'a>, EvalError> {
+fn total<'a>(args: Args<'_, 'a>, unit: i64) -> Result<Value<'a>, EvalError> {
     match argument(args, 0)? {
         Value::Duration(nanos) => Ok(Value::Int(nanos / unit)),
         _ => Err(EvalError::no_such_overload()),
@@ -70,9 +70,9 @@ fn total<'a>(args: &[Value<'a>], unit: i64) -> Result<Value<'a>, EvalError> {
 
 /// One part of a timestamp, in UTC or in the zone that the second argument names. Durations have some
 /// of the parts too: which of both it is may only be known now.
-fn part<'a>(args: &[Value<'a>], part: fn(&Moment) -> i64) -> Result<Value<'a>, EvalError> {
+fn part<'a>(args: Args<'_, 'a>, part: fn(&Moment) -> i64) -> Result<Value<'a>, EvalError> {
     let Value::Timestamp(at) = argument(args, 0)? else { return Err(EvalError::no_such_overload()) };
-    let offset = match args.get(1) {
+    let offset = match args.values.get(1) {
         Some(zone) => offset(zone.as_str()?, *at)?,
         None => 0,
     };
@@ -163,7 +163,9 @@ mod tests {
         declare(&mut library);
         let overloads = &library.find(name).unwrap().overloads;
         let overload = overloads.iter().find(|overload| overload.params.len() == args.len()).unwrap();
-        (overload.call)(&args).and_then(|value| value.as_int()).map_err(|error| error.to_string())
+        (overload.call)(Args { values: &args, work: &crate::work::Work::default() })
+            .and_then(|value| value.as_int())
+            .map_err(|error| error.to_string())
     }
 
     #[test]

@@ -9,8 +9,8 @@ mod parse;
 use std::{any::Any, fmt, sync::Arc};
 
 use self::escape::{Part, escaped};
-use super::{Library, argument};
-use crate::{Entries, EvalError, Map, Opaque, Type, Value};
+use super::{Args, Library, argument};
+use crate::{Entries, EvalError, Map, Opaque, Type, Value, value::count};
 
 const URL: Type = Type::Opaque("kubernetes.URL");
 
@@ -47,7 +47,7 @@ pub(super) fn declare(library: &mut Library) {
     });
 }
 
-fn url<'s>(args: &'s [Value<'_>]) -> Result<&'s Url, EvalError> {
+fn url<'s>(args: Args<'s, '_>) -> Result<&'s Url, EvalError> {
     argument(args, 0)?.as_opaque()
 }
 
@@ -56,8 +56,18 @@ impl Opaque for Url {
         "kubernetes.URL"
     }
 
-    fn equals(&self, other: &dyn Opaque) -> bool {
-        other.as_any().downcast_ref::<Self>().is_some_and(|other| self == other)
+    fn equals(&self, other: &dyn Opaque) -> Result<bool, EvalError> {
+        Ok(other.as_any().downcast_ref::<Self>().is_some_and(|other| self == other))
+    }
+
+    /// Its parts are escaped and put together anew for each question.
+    fn weight(&self) -> u64 {
+        let user = self
+            .user
+            .as_ref()
+            .map_or(0, |(name, password)| name.len() + password.as_ref().map_or(0, Vec::len));
+        let length = user + self.opaque.len() + self.host.len() + self.path.len() + self.raw_query.len();
+        1 + count(length) / 4
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -127,5 +127,5 @@ fn the_cost_limit_ends_what_would_take_long() {
         "eval: operation cancelled: actual cost limit exceeded",
     );
     let doubled = "[[1]]".to_owned() + &".map(l, l + l)".repeat(60);
-    check(&format!("{doubled}.size()"), "eval: operation cancelled: a value would be too large");
+    check(&format!("{doubled}.size()"), "eval: operation cancelled: the expression needs too much memory");
 }

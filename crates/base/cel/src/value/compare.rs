@@ -3,31 +3,55 @@
 use std::cmp::Ordering;
 
 use super::Value;
-use crate::{EvalError, objects::Object};
+use crate::{EvalError, List, Map, objects::Object, work::Work};
 
 impl Value<'_> {
-    /// `==`: never an error; values of types that cannot be compared are unequal, numbers of different
-    /// types are compared as numbers.
-    pub fn equals(&self, other: &Value<'_>) -> bool {
-        match (self, other) {
+    /// `==`: values of types that cannot be compared are unequal, numbers of different types are compared as
+    /// numbers.
+    ///
+    /// # Errors
+    /// A library's value cannot be compared with the other one; or `work` is used up, which is final.
+    pub(crate) fn equals(&self, other: &Value<'_>, work: &Work) -> Result<bool, EvalError> {
+        Ok(match (self, other) {
             (Self::Null, Value::Null) => true,
             (Self::Bool(a), Value::Bool(b)) => a == b,
-            (Self::String(a), Value::String(b)) => **a == **b,
-            (Self::Bytes(a), Value::Bytes(b)) => a == b,
+            (Self::String(a), Value::String(b)) => {
+                if a.len() == b.len() {
+                    work.text(a.len())?;
+                }
+                **a == **b
+            }
+            (Self::Bytes(a), Value::Bytes(b)) => {
+                if a.len() == b.len() {
+                    work.text(a.len())?;
+                }
+                a == b
+            }
             (Self::Timestamp(a), Value::Timestamp(b)) => a == b,
             (Self::Duration(a), Value::Duration(b)) => a == b,
             (Self::Type(a), Value::Type(b)) => a == b,
             (Self::Optional(None), Value::Optional(None)) => true,
-            (Self::Optional(Some(a)), Value::Optional(Some(b))) => a.equals(b),
-            (Self::Opaque(a), Value::Opaque(b)) => a.type_name() == b.type_name() && a.equals(&**b),
-            (Self::List(a), Value::List(b)) => {
-                a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.equals(&b))
+            (Self::Optional(Some(a)), Value::Optional(Some(b))) => return a.equals(b, work),
+            // UPSTREAM: what a library makes is compared with its own kind; anything else on the right is an
+            // error, on the left it is unequal (kube-apiserver 1.36).
+            (Self::Opaque(_), Value::Null) => false,
+            (Self::Opaque(a), Value::Opaque(b)) if a.type_name() == b.type_name() => {
+                work.steps(a.weight().saturating_add(b.weight()))?;
+                return a.equals(&**b);
             }
-            (Self::Map(a), Value::Map(b)) => {
-                a.len() == b.len() && a.iter().all(|(key, a)| b.find(&key).is_some_and(|b| a.equals(&b)))
-            }
-            (Self::Object(a), Value::Object(b)) => same_objects(*a, *b),
+            (Self::Opaque(_), _) => return Err(EvalError::no_such_overload()),
+            (Self::List(a), Value::List(b)) => return same_lists(a, b, work),
+            (Self::Map(a), Value::Map(b)) => return same_maps(a, b, work),
+            (Self::Object(a), Value::Object(b)) => return same_objects(*a, *b, work),
             _ => matches!(self.compare_numbers(other), Some(Some(Ordering::Equal))),
+        })
+    }
+
+    /// [`Self::equals`] where an error means that they are not the same, unless it is final.
+    pub(crate) fn is(&self, other: &Value<'_>, work: &Work) -> Result<bool, EvalError> {
+        match self.equals(other, work) {
+            Err(error) if !error.is_final() => Ok(false),
+            other => other,
         }
     }
 
@@ -82,17 +106,67 @@ fn double_with_uint(double: f64, uint: u64) -> Option<Ordering> {
     }
 }
 
+/// Unequal if any part is; else the first error, if there was one.
+///
+/// Stricter than kube-apiserver in one case: parts that cannot be compared count as equal in its lists and
+/// maps, unless a list was made by `+`.
+fn all_same(mut parts: impl Iterator<Item = Result<bool, EvalError>>) -> Result<bool, EvalError> {
+    let mut failed = None;
+    for part in &mut parts {
+        match part {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(error) if error.is_final() => return Err(error),
+            Err(error) => {
+                failed.get_or_insert(error);
+            }
+        }
+    }
+    failed.map_or(Ok(true), Err)
+}
+
+fn same_lists(a: &List<'_>, b: &List<'_>, work: &Work) -> Result<bool, EvalError> {
+    if a.len() != b.len() {
+        return Ok(false);
+    }
+    if let (List::Owned(a), List::Owned(b)) = (a, b) {
+        return all_same(a.iter().zip(&**b).map(|(a, b)| {
+            work.steps(1)?;
+            a.equals(b, work)
+        }));
+    }
+    all_same(a.iter().zip(b.iter()).map(|(a, b)| {
+        work.made_item()?;
+        a.equals(&b, work)
+    }))
+}
+
+fn same_maps(a: &Map<'_>, b: &Map<'_>, work: &Work) -> Result<bool, EvalError> {
+    if a.len() != b.len() {
+        return Ok(false);
+    }
+    all_same(a.iter().map(|(key, a)| {
+        work.made_item()?;
+        work.made_item()?;
+        work.look(&key)?;
+        b.find(&key).map_or(Ok(false), |b| a.equals(&b, work))
+    }))
+}
+
 /// UPSTREAM: `claims` and `user` equal only themselves; objects that are maps are compared as maps
 /// (kube-apiserver 1.36).
-fn same_objects(a: &dyn Object, b: &dyn Object) -> bool {
+fn same_objects(a: &dyn Object, b: &dyn Object, work: &Work) -> Result<bool, EvalError> {
     if std::ptr::addr_eq(a, b) {
-        return true;
+        return Ok(true);
     }
     if a.size().is_none() || a.size() != b.size() {
-        return false;
+        return Ok(false);
     }
-    a.names().all(|name| match (a.field(name), b.field(name)) {
-        (Some(a), Some(b)) => a.equals(&b),
-        _ => false,
-    })
+    all_same(a.names().map(|name| {
+        work.made_item()?;
+        match (a.field(name), b.field(name)) {
+            (Some(a), Some(b)) => a.equals(&b, work),
+            _ => Ok(false),
+        }
+    }))
 }

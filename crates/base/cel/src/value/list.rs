@@ -1,9 +1,9 @@
 //! Lists.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use super::Value;
-use crate::{EvalError, limits::MAX_LIST_LENGTH};
+use crate::{EvalError, work::Work};
 
 /// A list: made by the expression, or read where it lies.
 #[derive(Clone, Debug)]
@@ -51,16 +51,62 @@ impl<'a> List<'a> {
         }
     }
 
+    /// [`Self::walked`] without cloning what is there.
+    pub(crate) fn item(&self, index: usize) -> Option<Cow<'_, Value<'a>>> {
+        match self {
+            Self::Owned(items) => items.get(index).map(Cow::Borrowed),
+            other => other.walked(index).map(Cow::Owned),
+        }
+    }
+
     /// The items, one after the other.
     pub fn iter(&self) -> impl Iterator<Item = Value<'a>> + '_ {
         (0..self.len()).filter_map(|index| self.walked(index))
     }
 
-    /// This list with the items of `other` behind its own. Copies only if the list is shared.
-    pub fn extended(self, other: &Self) -> Result<Self, EvalError> {
-        if self.len().saturating_add(other.len()) > MAX_LIST_LENGTH {
-            return Err(EvalError::too_large());
+    /// Whether one of the items equals `item`.
+    ///
+    /// # Errors
+    /// `work` is used up.
+    pub(crate) fn contains(&self, item: &Value<'_>, work: &Work) -> Result<bool, EvalError> {
+        Ok(self.position(0..self.len(), item, work)?.is_some())
+    }
+
+    /// The first of these places at which an item equals `item`.
+    ///
+    /// UPSTREAM: it is `item` that is asked whether it equals the others; an error means that it does not
+    /// (kube-apiserver 1.36).
+    ///
+    /// # Errors
+    /// `work` is used up.
+    pub(crate) fn position(
+        &self,
+        places: impl IntoIterator<Item = usize>,
+        item: &Value<'_>,
+        work: &Work,
+    ) -> Result<Option<usize>, EvalError> {
+        let lent = matches!(self, Self::Owned(_));
+        for at in places {
+            if lent {
+                work.steps(1)?
+            } else {
+                work.made_item()?
+            }
+            if let Some(held) = self.item(at)
+                && item.is(&held, work)?
+            {
+                return Ok(Some(at));
+            }
         }
+        Ok(None)
+    }
+
+    /// This list with the items of `other` behind its own. Copies only if the list is shared.
+    ///
+    /// # Errors
+    /// There is no memory for it left in `work`.
+    pub(crate) fn extended(self, other: &Self, work: &Work) -> Result<Self, EvalError> {
+        work.make_list(self.len().saturating_add(other.len()))?;
         let mut items = match self {
             Self::Owned(items) => Arc::try_unwrap(items).unwrap_or_else(|shared| shared.as_ref().clone()),
             borrowed => borrowed.iter().collect(),
@@ -71,14 +117,18 @@ impl<'a> List<'a> {
 
     /// This list with one more item. Copies only if the list is shared, so that a macro which builds a
     /// list takes linear time.
-    pub fn pushed(self, item: Value<'a>) -> Result<Self, EvalError> {
-        if self.len() >= MAX_LIST_LENGTH {
-            return Err(EvalError::too_large());
-        }
+    ///
+    /// # Errors
+    /// There is no memory for it left in `work`.
+    pub(crate) fn pushed(self, item: Value<'a>, work: &Work) -> Result<Self, EvalError> {
+        work.make(2 * size_of::<Value<'_>>())?;
         let mut items = match self {
             Self::Owned(items) => items,
             borrowed => Arc::new(borrowed.iter().collect()),
         };
+        if Arc::strong_count(&items) > 1 {
+            work.make_list(items.len())?;
+        }
         Arc::make_mut(&mut items).push(item);
         Ok(Self::Owned(items))
     }

@@ -1,12 +1,9 @@
 //! Maps.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{List, Value};
-use crate::escape::unescaped;
+use super::{List, Value, key::Key};
+use crate::{EvalError, escape::unescaped, work::Work};
 
 /// A map: made by the expression, or read where it lies.
 #[derive(Clone, Debug)]
@@ -23,43 +20,51 @@ pub enum Map<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Entries<'a> {
     entries: Vec<(Value<'a>, Value<'a>)>,
-    by_hash: HashMap<u64, Vec<usize>>,
+    by_key: BTreeMap<Key<'a>, usize>,
 }
 
-/// Up to this many entries a search by comparison is faster than a hash.
+/// Up to this many entries a search from the first to the last is faster than an index.
 const SEARCHED: usize = 8;
 
+/// What an entry takes, and its place in the index.
+pub(crate) const ENTRY: usize = 192;
+
 impl<'a> Entries<'a> {
-    /// The value under `key`; numbers of different types that are equal are one key.
+    /// The value under `key`.
     pub fn get(&self, key: &Value<'_>) -> Option<&Value<'a>> {
         self.position(key).and_then(|at| self.entries.get(at)).map(|(_, value)| value)
     }
 
     fn position(&self, key: &Value<'_>) -> Option<usize> {
-        if self.entries.len() <= SEARCHED {
-            return self.entries.iter().position(|(known, _)| known.equals(key));
+        // The way of nearly every expression, without making a key.
+        if let Value::String(text) = key
+            && self.entries.len() <= SEARCHED
+        {
+            let same = |known: &Value<'_>| matches!(known, Value::String(known) if **known == **text);
+            return self.entries.iter().position(|(known, _)| same(known));
         }
-        let candidates = self.by_hash.get(&key.hash_of_key())?;
-        candidates
-            .iter()
-            .copied()
-            .find(|&at| self.entries.get(at).is_some_and(|(known, _)| known.equals(key)))
+        find(self, key)
     }
 
-    /// Sets the value under `key`; says whether there was one.
+    /// Sets the value under `key`; says whether there was one. Numbers of different types are different keys
+    /// here, although either finds the other.
     pub fn insert(&mut self, key: Value<'a>, value: Value<'a>) -> bool {
-        if let Some((_, old)) = self.position(&key).and_then(|at| self.entries.get_mut(at)) {
+        let own = Key::of(&key);
+        if let Some((_, old)) =
+            own.as_ref().and_then(|own| exact(self, own)).and_then(|at| self.entries.get_mut(at))
+        {
             *old = value;
             return true;
         }
         let at = self.entries.len();
         if at == SEARCHED {
-            for (at, (key, _)) in self.entries.iter().enumerate() {
-                self.by_hash.entry(key.hash_of_key()).or_default().push(at);
-            }
+            let known = self.entries.iter().enumerate();
+            self.by_key.extend(known.filter_map(|(at, (key, _))| Some((Key::of(key)?, at))));
         }
-        if at >= SEARCHED {
-            self.by_hash.entry(key.hash_of_key()).or_default().push(at);
+        if at >= SEARCHED
+            && let Some(own) = own
+        {
+            self.by_key.insert(own, at);
         }
         self.entries.push((key, value));
         false
@@ -129,7 +134,21 @@ impl<'a> Map<'a> {
     }
 
     /// This map with one more entry, or nothing if the key is there already. Copies only if the map is shared.
-    pub fn inserted(self, key: Value<'a>, value: Value<'a>) -> Option<Self> {
+    ///
+    /// # Errors
+    /// There is no memory for it left in `work`.
+    pub(crate) fn inserted(
+        self,
+        key: Value<'a>,
+        value: Value<'a>,
+        work: &Work,
+    ) -> Result<Option<Self>, EvalError> {
+        work.make(ENTRY)?;
+        let shared = !matches!(&self, Self::Owned(entries) if Arc::strong_count(entries) == 1);
+        if shared {
+            work.make(self.len().saturating_mul(ENTRY))?;
+            work.items(self.len())?;
+        }
         let mut entries = match self {
             Self::Owned(entries) => entries,
             borrowed => {
@@ -140,9 +159,27 @@ impl<'a> Map<'a> {
                 Arc::new(entries)
             }
         };
-        let known = Arc::make_mut(&mut entries).insert(key, value);
-        (!known).then_some(Self::Owned(entries))
+        if entries.position(&key).is_some() {
+            return Ok(None);
+        }
+        Arc::make_mut(&mut entries).insert(key, value);
+        Ok(Some(Self::Owned(entries)))
     }
+}
+
+/// In functions of their own so that the lifetimes of both sides can meet.
+fn find<'a>(entries: &Entries<'a>, key: &Value<'a>) -> Option<usize> {
+    Key::alike(key).find_map(|key| exact(entries, &key))
+}
+
+fn exact<'a>(entries: &Entries<'a>, key: &Key<'a>) -> Option<usize> {
+    if entries.entries.len() <= SEARCHED {
+        return entries
+            .entries
+            .iter()
+            .position(|(known, _)| Key::of(known).is_some_and(|known| known == *key));
+    }
+    entries.by_key.get(key).copied()
 }
 
 /// The key that a written one reaches.

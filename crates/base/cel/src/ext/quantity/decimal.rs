@@ -8,7 +8,7 @@ use num_bigint::{BigInt, Sign};
 ///
 /// Stricter than kube-apiserver, which would work (and allocate) for as long as the exponent asks:
 /// `1234567890123456789e2000000000` has two thousand million digits.
-const MAX_DIGITS: i64 = 4096;
+pub(super) const MAX_DIGITS: i64 = 4096;
 
 /// The number needs more digits than [`MAX_DIGITS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

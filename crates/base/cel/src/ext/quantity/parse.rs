@@ -23,7 +23,7 @@ pub(super) fn quantity(text: &str) -> Result<Quantity, QuantityError> {
     }
     if text == "0" {
         let amount = Amount::Small { value: 0, scale: 0 };
-        return Ok(Quantity { amount, format: Format::DecimalSi, text: Some("0".into()) });
+        return Ok(Quantity { amount, format: Format::DecimalSi, text: Some("0".into()), computed: false });
     }
     let parts = split(text)?;
     let (exponent, format) = suffix(parts.suffix).ok_or(QuantityError::Suffix)?;
@@ -127,6 +127,7 @@ fn small(
         amount: Amount::Small { value: if parts.negative { -product } else { product }, scale },
         format,
         text: kept.then(|| text.into()),
+        computed: false,
     }))
 }
 
@@ -150,7 +151,7 @@ fn big(parts: &Parts<'_>, exponent: i32, mut format: Format) -> Result<Quantity,
             format = Format::DecimalSi;
         }
     }
-    Ok(Quantity { amount: Amount::Big(amount), format, text: None })
+    Ok(Quantity { amount: Amount::Big(amount), format, text: None, computed: false })
 }
 
 fn length(digits: &str) -> i32 {

@@ -18,8 +18,9 @@ const MAX_DEPTH: u32 = 250;
 const MAX_PATTERN: usize = 128 << 10;
 const MAX_RANGES: usize = 1 << 18;
 
-/// Reads a pattern as `regexp.Compile` does: Perl's syntax, `^` and `$` for the whole text.
-pub(super) fn parse(pattern: &str) -> Result<Hir, RegexError> {
+/// Reads a pattern as `regexp.Compile` does: Perl's syntax, `^` and `$` for the whole text. Also says how
+/// many ranges its classes have.
+pub(super) fn parse(pattern: &str) -> Result<(Hir, usize), RegexError> {
     if pattern.len() > MAX_PATTERN {
         return Err(RegexError::TooLarge);
     }
@@ -29,12 +30,13 @@ pub(super) fn parse(pattern: &str) -> Result<Hir, RegexError> {
         groups: Vec::new(),
         open: Group::default(),
         ranges: 0,
+        named_classes: true,
     };
     parser.run()?;
     if !parser.groups.is_empty() {
         return Err(RegexError::MissingParen);
     }
-    Ok(parser.open.close()?.expression)
+    Ok((parser.open.close()?.expression, parser.ranges))
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -108,6 +110,8 @@ struct Parser<'p> {
     groups: Vec<Group>,
     open: Group,
     ranges: usize,
+    /// Whether there may still be a `:]`.
+    named_classes: bool,
 }
 
 impl<'p> Parser<'p> {
@@ -252,7 +256,10 @@ impl<'p> Parser<'p> {
 
     /// Behind `{`: the counts of a repetition, if that is what follows. Too large ones are `u32::MAX`.
     fn counts(&mut self) -> Option<(u32, Option<u32>)> {
-        let (inside, after) = self.rest.split_once('}')?;
+        // Not up to the next brace: to look for that one behind each of many takes long.
+        let end = self.rest.find(|c: char| !c.is_ascii_digit() && c != ',')?;
+        let (inside, after) = self.rest.split_at_checked(end)?;
+        let after = after.strip_prefix('}')?;
         let number = |text: &str| {
             let well_formed = !text.is_empty()
                 && text.bytes().all(|b| b.is_ascii_digit())
@@ -420,7 +427,7 @@ impl<'p> Parser<'p> {
     /// Behind `[`.
     fn class(&mut self) -> Result<(), RegexError> {
         let negated = self.take("^");
-        let mut class = class::ranges(&[]);
+        let mut ranges = Vec::new();
         let mut first = true;
         while first || !self.take("]") {
             first = false;
@@ -429,8 +436,9 @@ impl<'p> Parser<'p> {
             if self.ranges > MAX_RANGES {
                 return Err(RegexError::TooLarge);
             }
-            item.ranges().iter().for_each(|range| class.push(*range));
+            ranges.extend_from_slice(item.ranges());
         }
+        let mut class = ClassUnicode::new(ranges);
         if negated {
             class.negate();
         }
@@ -438,7 +446,7 @@ impl<'p> Parser<'p> {
     }
 
     fn class_item(&mut self) -> Result<ClassUnicode, RegexError> {
-        if let Some((name, after)) = self.rest.strip_prefix("[:").and_then(|rest| rest.split_once(":]")) {
+        if let Some((name, after)) = self.named_class() {
             self.rest = after;
             let (name, negated) = name.strip_prefix('^').map_or((name, false), |name| (name, true));
             let mut class = self.folded(class::posix(name).ok_or(RegexError::CharRange)?)?;
@@ -465,6 +473,14 @@ impl<'p> Parser<'p> {
             return Err(RegexError::CharRange);
         }
         self.folded(scalar_range(low, high))
+    }
+
+    /// What stands in `[:…:]`, and what behind it.
+    fn named_class(&mut self) -> Option<(&'p str, &'p str)> {
+        let rest = self.rest.strip_prefix("[:").filter(|_| self.named_classes)?;
+        let found = rest.split_once(":]");
+        self.named_classes = found.is_some();
+        found
     }
 
     /// One character of a class, as its code: surrogates may be written as escapes.
