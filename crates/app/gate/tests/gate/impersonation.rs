@@ -126,6 +126,12 @@ fn the_effective_user_goes_on_whatever_the_request() {
     // Only the first name and UID count.
     check(POD, &["Impersonate-User: root", "Impersonate-Uid: 0"], 200);
 
+    // An empty one in front of it asks for nothing: imp goes on as imp, who may not.
+    let empty = ["Impersonate-User: ", "Impersonate-User: alice"];
+    assert_eq!(ask(&world, "imp", POD, &empty), 403);
+    assert_eq!(ask(&world, "root", POD, &empty), 200);
+    assert_eq!(told(&world.upstream.take()[0])[2], "impersonate-user: root");
+
     let bearer = ("authorization", "Bearer tok-imp");
     let lower: Vec<(String, &str)> =
         ALICE.iter().filter_map(|h| h.split_once(": ")).map(|(n, v)| (n.to_ascii_lowercase(), v)).collect();
@@ -264,4 +270,68 @@ fn the_record_has_both_users() {
     check("refused", "imp", Value::Null, Value::Null);
     let bob = json!({ "username": "bob", "groups": ["system:authenticated"] });
     check("not-allowed", "root", bob, "impersonate:user-info".into());
+}
+
+/// What a webhook was asked, as `user verb resource name`.
+fn asked(review: &Message) -> String {
+    let review: Value = serde_json::from_slice(&review.body).unwrap();
+    let (spec, at) = (&review["spec"], &review["spec"]["resourceAttributes"]);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    [&spec["user"], &at["verb"], &at["resource"], &at["name"]].map(text).join(" ")
+}
+
+fn behind_webhook(hook: &Upstream) -> World {
+    World::with(Upstream::that_says_yes(), |options, folder| {
+        options.rbac_from = None;
+        options.authorization_mode = Some(vec!["Webhook".to_owned()]);
+        options.authorization_webhook_config_file = Some(folder.write("hook.yaml", hook.kubeconfig()));
+        options.authorization_webhook_version = Some("v1".to_owned());
+    })
+}
+
+#[test]
+fn a_webhook_is_asked_about_each_part() {
+    let hook = Upstream::start(|review| {
+        let asked = asked(review);
+        let allowed =
+            asked.starts_with("dev impersonate ") && !asked.ends_with(" no") || asked.starts_with("alice ");
+        Reply::json(200, &json!({ "status": { "allowed": allowed, "reason": "so be it" } }).to_string())
+    });
+    let world = behind_webhook(&hook);
+    let groups: Vec<String> = (0..20).map(|number| format!("Impersonate-Group: g{number}")).collect();
+    let mut headers: Vec<&str> =
+        ["Impersonate-User: alice"].into_iter().chain(groups.iter().map(String::as_str)).collect();
+    assert_eq!(ask(&world, "dev", POD, &headers), 200);
+    let found: Vec<String> = hook.take().iter().map(asked).collect();
+    let mut expected = vec![
+        "dev impersonate-on:user-info:get pods web".to_owned(),
+        "dev impersonate users alice".to_owned(),
+    ];
+    expected.extend((0..20).map(|number| format!("dev impersonate groups g{number}")));
+    expected.push("alice get pods web".to_owned());
+    assert_eq!(found, expected);
+    assert_eq!(told(&world.upstream.take()[0]).len(), 22);
+
+    headers.push("Impersonate-Group: no");
+    assert_eq!(ask(&world, "dev", POD, &headers), 403);
+    assert_eq!(world.upstream.take(), []);
+    // More parts than a head of HTTP/1.1 has room for.
+    let names: Vec<String> = (0..300).map(|number| format!("h{number}")).collect();
+    let many = names.iter().map(|name| ("impersonate-group", name.as_str()));
+    let many: Vec<_> = [("authorization", "Bearer tok-dev"), ("impersonate-user", "alice")]
+        .into_iter()
+        .chain(many)
+        .collect();
+    assert_eq!(world.http2_requests(&[("GET", "/api/v1/namespaces/default/pods/web", &many)]), [500]);
+    assert_eq!(world.upstream.take(), []);
+}
+
+#[test]
+fn a_webhook_that_fails_lets_nobody_act_as_anybody() {
+    let hook = Upstream::start(|_| Reply::json(403, "{}"));
+    let world = behind_webhook(&hook);
+    let response = world.ask(&request(POD, &["Authorization: Bearer tok-dev", "Impersonate-User: alice"]));
+    assert_eq!(response.status, 403);
+    assert!(response.text().contains("cannot impersonate-on:user-info:get resource"), "{}", response.text());
+    assert_eq!(world.upstream.take(), []);
 }
