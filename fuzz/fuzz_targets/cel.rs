@@ -11,13 +11,20 @@ fuzz_target!(|expression: &str| {
     });
     let claims = Claims(claims.as_object().expect("written as an object"));
     let user = types::User::new("alice", ["dev", "ops"]);
-    let request = AccessReviewSpec { user: "alice".to_owned(), groups: user.groups.clone(), ..AccessReviewSpec::default() };
+    let request = AccessReviewSpec {
+        user: "alice".to_owned(),
+        groups: user.groups.clone(),
+        ..AccessReviewSpec::default()
+    };
     let inputs: [(Environment, &dyn Object); 3] =
         [(Environment::Claims, &claims), (Environment::User, &user), (Environment::Request, &request)];
     for (environment, input) in inputs {
         let Ok(program) = Program::compile(expression, environment, Expected::Anything) else { continue };
         let first = program.evaluate(input);
-        assert_eq!(first.cost > limits::MAX_COST, first.result.as_ref().is_err_and(cel::EvalError::is_cost_limit));
+        assert_eq!(
+            first.cost > limits::MAX_COST,
+            first.result.as_ref().is_err_and(cel::EvalError::is_cost_limit)
+        );
         let again = program.evaluate(input);
         assert_eq!(first.cost, again.cost);
         assert_eq!(first.result.map(|value| value.to_json()), again.result.map(|value| value.to_json()));

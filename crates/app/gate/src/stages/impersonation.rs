@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use ::authz::Impersonated;
+use ::authz::{Impersonated, Opinion};
 use telemetry::Stripped;
-use types::{Answers, Layer, NoTrace, Reason, Step, User};
+use types::{Answers, Attributes, Layer, NoTrace, Reason, Step, User};
 
 use super::{StageResult, pass, pass_because, refuse, request::Request, standing::Standing};
 use crate::{answer::Answer, exchange::Exchange, worker::Worker};
@@ -71,14 +71,22 @@ async fn impersonate(
 ) -> StageResult<Acting> {
     let (gate, now) = (&worker.gate, exchange.at);
     let attributes = request.info.attributes(requester);
-    let decide = |answers: &Answers| {
-        gate.impersonation
-            .decide(wanted, &attributes, now, &mut |at| gate.authz.decide(at, now, answers, &mut NoTrace))
+    let authorize =
+        |at: &Attributes<'_>, answers: &Answers| gate.authz.decide(at, now, answers, &mut NoTrace);
+    let decide = |check: &mut dyn FnMut(&Attributes<'_>) -> Step<Opinion>| {
+        gate.impersonation.decide(wanted, &attributes, now, check)
     };
     // Without webhooks nothing is asked, and nothing is awaited.
-    let decided = match decide(&Answers::none()) {
+    let decided = match decide(&mut |at| authorize(at, &Answers::none())) {
         Step::Done(decided) => Ok(decided),
-        Step::Ask(_) => remote::drive_up_to(MAX_QUESTIONS, &gate.remote, now, decide).await,
+        Step::Ask(_) => {
+            let mut settled = Settled::default();
+            let again = |answers: &Answers| {
+                settled.rewind();
+                decide(&mut |at| settled.check(at, |at| authorize(at, answers)))
+            };
+            remote::drive_up_to(MAX_QUESTIONS, &gate.remote, now, again).await
+        }
     };
     match decided {
         Ok(Ok(impersonated)) => {
@@ -100,5 +108,87 @@ async fn impersonate(
             let answer = Answer::internal_error(&error.to_string());
             Err(refuse(Layer::Impersonation, Reason::CannotDecide, error.to_string(), answer))
         }
+    }
+}
+
+/// The checks that earlier runs of one decision have settled, in their order: with hundreds of them
+/// and a webhook, each run would judge all of those before it anew.
+#[derive(Default)]
+struct Settled {
+    checks: Vec<([String; 6], Opinion)>,
+    next: usize,
+}
+
+impl Settled {
+    fn rewind(&mut self) {
+        self.next = 0;
+    }
+
+    /// What was found of this check, if the run has come the same way; otherwise `decide` says.
+    fn check(
+        &mut self,
+        at: &Attributes<'_>,
+        decide: impl FnOnce(&Attributes<'_>) -> Step<Opinion>,
+    ) -> Step<Opinion> {
+        // All that one decision's checks differ in: a mode has verbs of its own.
+        let key = [at.verb, at.api_group, at.resource, at.subresource, at.namespace, at.name];
+        if let Some((known, opinion)) = self.checks.get(self.next) {
+            if *known == key {
+                self.next += 1;
+                return Step::Done(opinion.clone());
+            }
+            // Meanwhile another request has left something to remember.
+            self.checks.truncate(self.next);
+        }
+        let step = decide(at);
+        if let Step::Done(opinion) = &step {
+            self.checks.push((key.map(str::to_owned), opinion.clone()));
+            self.next += 1;
+        }
+        step
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::request::RequestInfo;
+    use types::{ObjectKind, ObjectRef, Question};
+
+    use super::*;
+
+    #[test]
+    fn what_is_settled_is_not_judged_again() {
+        let user = User::new("imp", [""; 0]);
+        let info = RequestInfo::parse("GET", "/version").unwrap();
+        let mut settled = Settled::default();
+        // Runs through these checks, and tells which were judged.
+        let mut run = |names: &[&str], all: bool| {
+            settled.rewind();
+            let mut judged = Vec::new();
+            for name in names {
+                let at = Attributes { name, ..info.attributes(&user) };
+                let step = settled.check(&at, |at| {
+                    judged.push(at.name.to_owned());
+                    match all || at.name != "asks" {
+                        true => Step::Done(Opinion::no_opinion(at.name)),
+                        false => Step::Ask(Question::Object(ObjectRef {
+                            kind: ObjectKind::Pod,
+                            namespace: String::new(),
+                            name: String::new(),
+                        })),
+                    }
+                });
+                match step {
+                    Step::Done(opinion) => assert_eq!(&*opinion.reason, *name),
+                    Step::Ask(_) => break,
+                }
+            }
+            judged
+        };
+        assert_eq!(run(&["a", "b", "asks", "c"], false), ["a", "b", "asks"]);
+        assert_eq!(run(&["a", "b", "asks", "c"], true), ["asks", "c"]);
+        assert_eq!(run(&["a", "b", "asks", "c"], true), [""; 0]);
+        assert_eq!(run(&["a", "c", "b"], true), ["c", "b"], "another way from the second check on");
+        assert_eq!(run(&["a", "c", "b"], true), [""; 0]);
     }
 }

@@ -275,9 +275,10 @@ fn the_record_has_both_users() {
 /// What a webhook was asked, as `user verb resource name`.
 fn asked(review: &Message) -> String {
     let review: Value = serde_json::from_slice(&review.body).unwrap();
-    let (spec, at) = (&review["spec"], &review["spec"]["resourceAttributes"]);
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    [&spec["user"], &at["verb"], &at["resource"], &at["name"]].map(text).join(" ")
+    let text =
+        |part: &str| review.pointer(&format!("/spec/{part}")).and_then(Value::as_str).unwrap_or_default();
+    let parts = ["user", "resourceAttributes/verb", "resourceAttributes/resource", "resourceAttributes/name"];
+    parts.map(text).join(" ")
 }
 
 fn behind_webhook(hook: &Upstream) -> World {
