@@ -121,3 +121,73 @@ impl Cache {
         self.by_address.get(address / align_of::<User>() / 16 % SHARDS)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(cache: &Cache) -> usize {
+        cache.by_value.iter().map(|shard| shard.read().len()).sum()
+    }
+
+    fn introduced(cache: &Cache) -> usize {
+        cache.by_address.iter().map(|shard| shard.read().len()).sum()
+    }
+
+    #[test]
+    fn identities_are_told_apart() {
+        let cache = Cache::default();
+        let users = [
+            User::new("", Vec::<String>::new()),
+            User::new("", [""]),
+            User::new("", ["", ""]),
+            User::new("a", ["b", "c"]),
+            User::new("a", ["c", "b"]),
+            User::new("a", ["bc"]),
+            User::new("ab", ["c"]),
+            User::new("a", ["b", "c", "c"]),
+        ];
+        let grants: Vec<_> = users.iter().map(|user| cache.grants(user)).collect();
+        for (number, user) in users.iter().enumerate() {
+            let same = |other: &&Arc<Grants>| Arc::ptr_eq(other, &grants[number]);
+            assert_eq!(grants.iter().filter(same).count(), 1, "{user:?}");
+            assert!(Arc::ptr_eq(&cache.grants(&user.clone()), &grants[number]), "{user:?}");
+        }
+        // What RBAC does not look at makes no other identity.
+        let other = User { uid: "7".into(), ..users[3].clone() };
+        assert!(Arc::ptr_eq(&cache.grants(&other), &grants[3]));
+    }
+
+    #[test]
+    fn an_address_is_never_taken_for_another_user() {
+        let cache = Cache::default();
+        let mut used_again = 0;
+        let mut addresses = std::collections::HashSet::new();
+        for number in 0..10_000 {
+            let user = Arc::new(User::new(format!("u{number}"), ["g"]));
+            used_again += usize::from(!addresses.insert(Arc::as_ptr(&user).addr()));
+            // Every other one is introduced, so that strangers come to lie where users have been.
+            if number % 2 == 0 {
+                cache.introduce(&user);
+            }
+            let equal = User::clone(&user);
+            assert!(Arc::ptr_eq(&cache.grants(&user), &cache.grants(&equal)));
+        }
+        assert!(introduced(&cache) <= SHARDS * INTRODUCED);
+        assert!(used_again > 0, "the test has lost its point: no address was used twice");
+    }
+
+    #[test]
+    fn there_is_an_end() {
+        let cache = Cache::default();
+        let (stays, leaves) = (Arc::new(User::new("a", ["b"])), Arc::new(User::new("c", ["d"])));
+        [&stays, &leaves].into_iter().for_each(|user| cache.introduce(user));
+        cache.grants(&User::new("e", ["f"]));
+        assert_eq!((known(&cache), introduced(&cache)), (3, 2));
+        drop(leaves);
+        (0..=LIMIT / 1024).for_each(|_| cache.spend(1024));
+        assert_eq!((known(&cache), introduced(&cache)), (0, 1), "who is connected is still recognised");
+        cache.grants(&stays);
+        assert_eq!(known(&cache), 0, "by address");
+    }
+}

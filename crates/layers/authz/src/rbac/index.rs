@@ -106,6 +106,11 @@ impl Index {
         self.of(Reach::SomeNames, Part::ResourceName, name)
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.terms.iter().next().is_none() && self.prefix_lengths.is_empty()
+    }
+
     fn of(&self, reach: Reach, part: Part, text: &str) -> Option<&RoleSet> {
         self.terms.get(&TermRef { reach, part, text }).map(|roles| &**roles)
     }
