@@ -128,3 +128,94 @@ async fn hand_on<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(mut from: R, mut t
     drop(tokio::io::copy(&mut from, &mut to).await);
     drop(to.shutdown().await);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read, net::SocketAddr};
+
+    use testkit::{Authority, Client, Folder, Reply, Upstream};
+
+    use super::*;
+    use crate::{Options, connection, running::assemble};
+
+    const RBAC: &str = "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: dev}
+rules: [{apiGroups: [''], resources: ['*'], verbs: ['*']}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: dev}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: dev}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: dev}]
+";
+
+    /// How long anything but a stream may be silent here; minutes in a gate that runs.
+    const BOUND: Duration = Duration::from_millis(300);
+
+    /// Serves with every bound on silence shortened, until the end of the test.
+    fn serve(upstream: &Upstream, server: &Authority, folder: &Folder) -> SocketAddr {
+        let keys = server.server();
+        folder.write("rbac/dev.yaml", RBAC);
+        let options = Options {
+            tls_cert_file: Some(folder.write("server.crt", &keys.certificate_pem)),
+            tls_private_key_file: Some(folder.write("server.key", &keys.key_pem)),
+            token_auth_file: Some(folder.write("tokens.csv", "tok-dev,dev,1\n")),
+            rbac_from: Some(folder.path().join("rbac")),
+            upstream_kubeconfig: Some(folder.write("upstream.yaml", upstream.kubeconfig())),
+            ..Options::default()
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut gate = assemble(options.load().unwrap(), &runtime).unwrap();
+        gate.bounds.http1.head_time = BOUND;
+        gate.bounds.http1.idle_time = BOUND;
+        gate.bounds.response_head = BOUND;
+        gate.bounds.seat = BOUND;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            runtime.block_on(async {
+                let (worker, _ended) = Worker::new(Arc::new(gate));
+                let worker = Arc::new(worker);
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                while let Ok((tcp, peer)) = listener.accept().await {
+                    tokio::spawn(connection::serve(Arc::clone(&worker), tcp, peer));
+                }
+            });
+        });
+        address
+    }
+
+    #[test]
+    fn a_silent_stream_outlasts_every_bound() {
+        const SWITCH: &[u8] =
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n";
+        let upstream = Upstream::start(|message| match message.header("upgrade") {
+            Some(_) => Reply::Echo(SWITCH.to_vec()),
+            None => Reply::json(200, "{}"),
+        });
+        let (server, folder) = (Authority::new("server"), Folder::new());
+        let address = serve(&upstream, &server, &folder);
+        let connect = || Client::connect(address, server.pem(), None).unwrap();
+        let request = |line: &str, more: &str| {
+            format!("{line} HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer tok-dev\r\n{more}\r\n")
+        };
+        let (mut stream, mut idle) = (connect(), connect());
+        let exec = request(
+            "POST /api/v1/namespaces/default/pods/web/exec?command=cat",
+            "Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\n",
+        );
+        assert_eq!(stream.roundtrip(exec).unwrap().status, 101);
+        assert_eq!(idle.roundtrip(request("GET /api/v1/pods", "")).unwrap().status, 200);
+
+        std::thread::sleep(BOUND * 5);
+        stream.send("said late").unwrap();
+        let mut echoed = [0; 9];
+        stream.stream().read_exact(&mut echoed).unwrap();
+        assert_eq!(&echoed, b"said late");
+        // The bounds are there: a connection without a stream has been closed by them.
+        assert_eq!(idle.stream().read(&mut [0; 1]).unwrap_or_default(), 0);
+    }
+}
