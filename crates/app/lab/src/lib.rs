@@ -9,6 +9,10 @@
 //! believes one client, the gate, and takes the user from the impersonation headers that the gate
 //! sets; anybody else is refused, and in its own name the gate may only read what it needs.
 //!
+//! What it does not do, beside all that its registry does not list: answers in protobuf, `/openapi/v2`
+//! with definitions (`kubectl explain` of kubectl before 1.27 finds none), owners of fields for whoever
+//! writes them otherwise than by server-side apply.
+//!
 //! What kube-apiserver asks its authorizer beside the request itself is answered here, by the crates
 //! that the gate decides with and from the lab's own objects: [`Reviews`], and who may grant what
 //! ([`Grants`]).

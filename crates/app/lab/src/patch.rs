@@ -1,10 +1,13 @@
-//! The three patches a client can send: each takes a document to a document.
+//! The patches a client can send, each of which takes a document to a document; and for server-side
+//! apply, which merges as one of them does, who owns which fields.
 
+mod apply;
 mod json_patch;
 mod strategic;
 
 use serde_json::{Map, Value};
 
+pub(crate) use apply::Fields;
 pub(crate) use json_patch::json_patch;
 pub(crate) use strategic::{Strategy, strategic_merge, strategy};
 

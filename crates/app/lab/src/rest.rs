@@ -1,5 +1,6 @@
 //! Kubernetes' REST, written once for all kinds.
 
+mod apply;
 mod body;
 mod delete;
 mod discovery;

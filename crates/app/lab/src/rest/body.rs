@@ -60,7 +60,7 @@ pub(super) fn read(
 }
 
 /// The first document, as kube-apiserver takes it.
-fn yaml(body: &[u8]) -> Result<Value, String> {
+pub(super) fn yaml(body: &[u8]) -> Result<Value, String> {
     let documents = config::yaml::parse("body", body).map_err(|error| error.to_string())?;
     let first = documents.first().map(config::yaml::Document::decode);
     first.transpose().map(Option::unwrap_or_default).map_err(|error| error.to_string())

@@ -104,6 +104,7 @@ fn operation(kind: &Kind, sub: Option<&Subresource>, verb: &str) -> Value {
         "create" | "update" => Some(json!({ "content": content })),
         "patch" => {
             let types = [
+                "application/apply-patch+yaml",
                 "application/json-patch+json",
                 "application/merge-patch+json",
                 "application/strategic-merge-patch+json",

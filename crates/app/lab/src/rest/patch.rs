@@ -4,7 +4,7 @@ use serde_json::Value;
 use types::{Status, StatusDetails, StatusReason};
 
 use super::{
-    Call, Reply,
+    Call, Reply, apply,
     body::{json_error, shape},
     failure,
     options::WriteOptions,
@@ -36,6 +36,9 @@ pub(super) struct Patch {
 }
 
 pub(super) fn patch(call: &Call<'_>, target: &Target) -> Result<Reply, Status> {
+    if media(call) == apply::MEDIA {
+        return apply::apply(call, target);
+    }
     let options = WriteOptions::read(&call.query, "PatchOptions")?;
     let patch = Patch::read(call, target.kind.schema)?;
     let kind = target.kind;
@@ -60,11 +63,14 @@ pub(super) fn patch(call: &Call<'_>, target: &Target) -> Result<Reply, Status> {
     Ok(Reply::value(200, read::present(call, kind, written)?).with_warnings(warnings))
 }
 
+fn media<'a>(call: &'a Call<'_>) -> &'a str {
+    call.content_type.split(';').next().unwrap_or_default().trim()
+}
+
 impl Patch {
-    /// Reads the body. Server-side apply is refused: the lab keeps no owners of fields.
+    /// Reads the body.
     pub(super) fn read(call: &Call<'_>, of: Define) -> Result<Self, Status> {
-        let media = call.content_type.split(';').next().unwrap_or_default().trim();
-        let kind = match media {
+        let kind = match media(call) {
             "application/json-patch+json" => PatchKind::Json,
             "application/merge-patch+json" => PatchKind::Merge,
             "application/strategic-merge-patch+json" => PatchKind::Strategic,

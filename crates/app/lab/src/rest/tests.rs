@@ -1,5 +1,6 @@
 //! Behaviour by behaviour, through requests as clients send them.
 
+mod applying;
 mod changing;
 mod deleting;
 mod finding;
@@ -26,7 +27,11 @@ struct Refuses;
 impl Reviewer for Refuses {
     fn review(&self, call: &ReviewCall<'_>) -> Result<Value, Status> {
         let mut answer = call.object.clone();
-        crate::object::set(&mut answer, &["status"], json!({"user": call.user, "name": call.name}));
+        crate::object::set(
+            &mut answer,
+            &["status"],
+            json!({"user": call.user, "name": call.name, "allowed": call.user.name != "eve"}),
+        );
         Ok(answer)
     }
 

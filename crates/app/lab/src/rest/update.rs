@@ -21,6 +21,8 @@ use crate::{
 pub(super) enum Part {
     /// Everything but `status`, where there is such a subresource.
     Main,
+    /// The same, and who applied what.
+    Applied,
     Status,
     /// Conditions and certificate of a signing request.
     Approval,
@@ -83,7 +85,7 @@ pub(super) fn amend(
         let mut new = make(&old)?;
         preconditions(kind, name, &old, &new)?;
         keep_what_is_not_yours(kind, part, &old, &mut new);
-        if part == Part::Main {
+        if matches!(part, Part::Main | Part::Applied) {
             finish(kind, &mut new, Some(&old))?;
             count_generation(kind, &old, &mut new);
         }
@@ -154,7 +156,7 @@ fn preconditions(kind: &Kind, name: &str, old: &Value, new: &Value) -> Result<()
 fn keep_what_is_not_yours(kind: &Kind, part: Part, old: &Value, new: &mut Value) {
     let given = std::mem::take(new);
     match part {
-        Part::Main => {
+        Part::Main | Part::Applied => {
             *new = given;
             for member in [
                 "name",
@@ -166,9 +168,11 @@ fn keep_what_is_not_yours(kind: &Kind, part: Part, old: &Value, new: &mut Value)
                 "generation",
                 "resourceVersion",
                 "selfLink",
-                "managedFields",
             ] {
                 restore(old, new, &["metadata", member]);
+            }
+            if part == Part::Main {
+                restore(old, new, &["metadata", "managedFields"]);
             }
             if kind.has_status() {
                 restore(old, new, &["status"]);

@@ -23,6 +23,7 @@ pub(super) fn create(call: &Call<'_>, target: &Target) -> Result<Reply, Status> 
     let kind = target.kind;
     let given = body::read(call, expected(kind, &kind.api_version()), options.fields)?;
     let mut object = given.object;
+    remove(&mut object, &["metadata", "managedFields"]);
     if kind.qualified() == "certificatesigningrequests.certificates.k8s.io" {
         requester(&mut object, &call.user);
     }
@@ -49,7 +50,7 @@ pub(super) fn expected<'a>(kind: &Kind, api_version: &'a str) -> Expected<'a> {
     Expected { schema: kind.schema, api_version, kind: kind.kind }
 }
 
-fn insert(
+pub(super) fn insert(
     api: &Api,
     kind: &Kind,
     namespace: &str,
@@ -127,9 +128,7 @@ fn admit_namespace(api: &Api, kind: &Kind, namespace: &str, name: &str) -> Resul
 
 /// What only the server says about a new object.
 fn begin(kind: &Kind, object: &mut Value, now: Timestamp) {
-    for member in
-        ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields", "generation"]
-    {
+    for member in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"] {
         remove(object, &["metadata", member]);
     }
     let base = text(object, "/metadata/generateName").to_owned();

@@ -49,7 +49,12 @@ fn patches_that_are_refused() {
             "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
         ),
         (MERGE, "{", 400, "error decoding patch: unexpected end of JSON input"),
-        ("application/apply-patch+yaml", "{}", 415, "415: Unsupported Media Type"),
+        (
+            "application/apply-patch+yaml",
+            "{}",
+            422,
+            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
+        ),
         ("application/json", "{}", 415, "415: Unsupported Media Type"),
         (
             MERGE,
