@@ -28,6 +28,7 @@ mod settings;
 mod stages;
 mod status;
 mod tokens;
+mod webhook_metrics;
 mod worker;
 
 pub use options::{AuditLogMode, FeatureGates, Options};

@@ -31,6 +31,7 @@ use crate::{
     rbac::RbacSource,
     settings::ModeSetting,
     status::Layers,
+    webhook_metrics,
     worker::{Auditor, Bounds, Gate, Phase, Worker},
 };
 
@@ -255,12 +256,18 @@ pub(crate) fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, St
         }
     };
     let own_pool: Pool<Empty<Bytes>> = Pool::new(Arc::clone(&upstream), IdentityHeaders::default());
+    let remote =
+        Remote::new(UpstreamObjects::new(own_pool), runtime.handle().clone()).with_webhooks(webhooks);
+    metrics.add_source({
+        let remote = remote.clone();
+        move |page| webhook_metrics::expose(&remote, page)
+    });
     Ok(Gate {
         network: settings.network,
         tls: settings.tls,
         certificates: settings.certificates,
         authn: settings.authn,
-        remote: Remote::new(UpstreamObjects::new(own_pool), runtime.handle().clone()).with_webhooks(webhooks),
+        remote,
         authz,
         impersonation: Impersonation::new(settings.feature_gates.constrained_impersonation),
         rbac: source,

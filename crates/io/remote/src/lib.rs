@@ -20,4 +20,4 @@ pub use drive::{TooManyQuestions, drive, drive_confirmed, drive_up_to};
 pub use facts::{BadObject, read_facts};
 pub use objects::{ObjectSource, UpstreamObjects};
 pub use remote::{MAX_AGE, Remote};
-pub use webhook::{RETRY_AFTER, Webhook, WebhookSettings};
+pub use webhook::{BOUNDS, RETRY_AFTER, TryCounts, TryResult, Webhook, WebhookCounts, WebhookSettings};

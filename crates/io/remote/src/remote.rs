@@ -11,7 +11,11 @@ use tokio::{
 };
 use types::{Answer, ObjectRef, Question, Timestamp};
 
-use crate::{objects::ObjectSource, reviews::Reviews, webhook::Webhook};
+use crate::{
+    objects::ObjectSource,
+    reviews::Reviews,
+    webhook::{Webhook, WebhookCounts},
+};
 
 /// For how long an answer is remembered, and with it all that rests on it.
 pub const MAX_AGE: Duration = Duration::from_secs(10);
@@ -88,6 +92,11 @@ impl Remote {
     pub fn with_webhooks(self, webhooks: Vec<Webhook>) -> Self {
         let reviews = Reviews::new(webhooks, self.lookups.runtime.clone());
         Self { reviews, ..self }
+    }
+
+    /// How asking each webhook went, sorted by name.
+    pub fn webhook_counts(&self) -> Vec<WebhookCounts> {
+        self.reviews.counts()
     }
 
     /// Forgets everything.

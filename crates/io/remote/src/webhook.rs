@@ -1,5 +1,7 @@
 //! One authorization webhook: sending a review and getting an answer, or none.
 
+mod counts;
+
 use std::{
     error::Error as StdError,
     fmt,
@@ -9,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use authz::webhook::{ReviewVersion, read_answer, read_refusal};
+use authz::webhook::{FailurePolicy, ReviewVersion, read_answer, read_refusal};
 use bytes::Bytes;
 use config::{ClusterAccess, authorization::WebhookConfiguration};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, uri::PathAndQuery};
@@ -18,11 +20,13 @@ use moka::sync::Cache;
 use tls::HandshakeError;
 use tokio::{
     sync::Semaphore,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use types::{AccessFailure, AccessStatus, FailureClass, Timestamp, duration};
 use upstream::{IdentityHeaders, Limits, Pool, PooledBody, SendError, Upstream, UpstreamError};
 
+use self::counts::Counts;
+pub use self::counts::{BOUNDS, TryCounts, TryResult, WebhookCounts};
 use crate::remote::is_young;
 
 /// How long the first pause between two tries is; each further one is half as long again.
@@ -70,6 +74,8 @@ pub struct WebhookSettings<'a> {
     pub unauthorized_ttl: Duration,
     /// The first pause between two tries: [`RETRY_AFTER`].
     pub retry_after: Duration,
+    /// Whether the next authorizer is asked when this one gives no answer; for the metrics.
+    pub fails_open: bool,
 }
 
 impl<'a> WebhookSettings<'a> {
@@ -90,6 +96,7 @@ impl<'a> WebhookSettings<'a> {
             authorized_ttl,
             unauthorized_ttl,
             retry_after: RETRY_AFTER,
+            fails_open: configuration.failure_policy == FailurePolicy::NoOpinion,
         }
     }
 }
@@ -104,6 +111,8 @@ pub struct Webhook {
     authorized_ttl: Duration,
     unauthorized_ttl: Duration,
     retry_after: Duration,
+    fails_open: bool,
+    counts: Counts,
     turns: Semaphore,
     /// By the text of the review.
     kept: Cache<Arc<str>, Known>,
@@ -154,6 +163,8 @@ impl Webhook {
             authorized_ttl: settings.authorized_ttl,
             unauthorized_ttl: settings.unauthorized_ttl,
             retry_after: settings.retry_after,
+            fails_open: settings.fails_open,
+            counts: Counts::default(),
             turns: Semaphore::new(MAX_ASKING),
             // Whether an answer may still be used is decided by its own time. The library's clock
             // only frees memory.
@@ -166,6 +177,11 @@ impl Webhook {
 
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// How its tries went.
+    pub(crate) fn counts(&self) -> WebhookCounts {
+        WebhookCounts { name: Arc::clone(&self.name), results: self.counts.read() }
     }
 
     pub(crate) fn forget(&self) {
@@ -192,19 +208,24 @@ impl Webhook {
     /// Asks, up to five times.
     pub(crate) async fn ask(&self, review: &str) -> Result<AccessStatus, AccessFailure> {
         let review = Bytes::copy_from_slice(review.as_bytes());
-        match timeout(LONGEST, self.try_often(review)).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let message = format!("no answer within {LONGEST:?}, all tries together").into();
-                Err(AccessFailure { class: FailureClass::Timeout, message })
-            }
+        let answer = timeout(LONGEST, self.try_often(review)).await.unwrap_or_else(|_| {
+            let message = format!("no answer within {LONGEST:?}, all tries together").into();
+            Err(AccessFailure { class: FailureClass::Timeout, message })
+        });
+        if let (Err(failure), true) = (&answer, self.fails_open) {
+            self.counts.failed_open(TryResult::of::<()>(&Err(failure.class)));
         }
+        answer
     }
 
     async fn try_often(&self, review: Bytes) -> Result<AccessStatus, AccessFailure> {
         let mut pause = self.retry_after;
         for left in (0..TRIES).rev() {
-            match self.try_once(review.clone()).await {
+            let began = Instant::now();
+            let tried = self.try_once(review.clone()).await;
+            let result = tried.as_ref().map(|_| ()).map_err(|failed| failed.failure.class);
+            self.counts.tried(TryResult::of(&result), began.elapsed());
+            match tried {
                 Ok(status) => return Ok(status),
                 Err(Failed { failure, transient }) if !transient || left == 0 => return Err(failure),
                 Err(_) => {

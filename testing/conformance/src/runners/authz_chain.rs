@@ -133,10 +133,10 @@ fn meets(found: &Opinion, at: &Attributes<'_>, expected: &Expected, calls: &[usi
     if found.error.is_some() != expected.error.is_some() {
         return Err("another error".to_owned());
     }
-    let expected_calls = &expected.webhook_calls;
-    if !calls.iter().eq(expected_calls)
-        && !(expected_calls.is_empty() && calls.iter().all(|calls| *calls == 0))
-    {
+    // Nothing is recorded where nobody was asked.
+    let mut expected_calls = expected.webhook_calls.clone();
+    expected_calls.resize(calls.len(), 0);
+    if calls != expected_calls {
         return Err(format!("asked {calls:?} times"));
     }
     let annotations: BTreeMap<String, String> =

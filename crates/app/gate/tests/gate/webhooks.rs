@@ -10,7 +10,10 @@ use gate::Options;
 use parking_lot::Mutex;
 use testkit::{Authority, Folder, Message, Reply, Upstream};
 
-use crate::world::{World, request};
+use crate::{
+    admin::admin,
+    world::{World, request},
+};
 
 /// How an authorizer stands in the file.
 struct Hook<'a> {
@@ -61,6 +64,16 @@ fn codes(world: &World) -> (u16, u16) {
     (ask("tok-dev"), ask("tok-eve"))
 }
 
+fn metrics(world: &World) -> String {
+    admin(world, "GET /metrics HTTP/1.1").1
+}
+
+/// The sum of all samples that begin like this.
+fn count(page: &str, name: &str) -> u64 {
+    let samples = page.lines().filter_map(|line| line.strip_prefix(name)?.rsplit(' ').next());
+    samples.map(|value| value.parse::<u64>().unwrap()).sum()
+}
+
 #[test]
 fn verdicts_and_failures() {
     let check = |server: &Upstream, policy: &str, expected: (u16, u16), tries: usize| {
@@ -68,6 +81,11 @@ fn verdicts_and_failures() {
         server.take();
         assert_eq!(codes(&world), expected, "{policy}");
         assert_eq!(server.seen().len(), tries, "{policy}");
+        if policy == "NoOpinion" && tries == 2 && expected == (200, 500) {
+            let page = metrics(&world);
+            let opened = "apiserver_authorization_webhook_evaluations_fail_open_total{name=\"hook\",result=";
+            assert_eq!(count(&page, opened), 2, "{page}");
+        }
         let passed = if expected.0 == 200 { 1 } else { 0 } + if expected.1 == 200 { 1 } else { 0 };
         assert_eq!(world.upstream.seen().len(), passed, "{policy}: what reached the API server");
     };
@@ -94,6 +112,11 @@ fn five_tries_at_a_webhook_that_fails() {
     let head = request("GET /version", &["Authorization: Bearer tok-dev"]);
     assert_eq!(world.ask(&head).status, 500);
     assert_eq!(server.seen().len(), 5);
+    let page = metrics(&world);
+    let tries = r#"apiserver_authorization_webhook_evaluations_total{name="hook",result="error"}"#;
+    let longest =
+        r#"apiserver_authorization_webhook_duration_seconds_bucket{name="hook",result="error",le="+Inf"}"#;
+    assert_eq!((count(&page, tries), count(&page, longest)), (5, 5), "{page}");
     // 500 ms, and half as long again each time.
     assert!(began.elapsed() >= Duration::from_millis(4_062), "{:?}", began.elapsed());
 }

@@ -1,5 +1,3 @@
-use std::time::Instant;
-
 use testkit::{Folder, Message, Reply, Upstream as Server};
 
 use super::*;
@@ -19,6 +17,7 @@ fn webhook(answer: impl Fn(&Message) -> Reply + Send + Sync + 'static) -> (Serve
         authorized_ttl: Duration::from_secs(300),
         unauthorized_ttl: Duration::from_secs(30),
         retry_after: Duration::from_millis(1),
+        fails_open: true,
     });
     (server, webhook.unwrap())
 }
@@ -41,6 +40,13 @@ async fn check(reply: Reply, class: FailureClass, message: &str, tries: usize) {
     webhook.timeout = Duration::from_millis(200);
     let failure = webhook.ask("{}").await.unwrap_err();
     assert!(failure.class == class && failure.message.contains(message), "{failure:?}");
+    let result = if class == FailureClass::Timeout { TryResult::Timeout } else { TryResult::Error };
+    let counts = webhook.counts().results;
+    let (_, counted) = counts.iter().find(|(counted, _)| *counted == result).unwrap();
+    // What `Retry-After` asks for is no try of its own.
+    let tries_counted = if tries == 11 { 1 } else { tries as u64 };
+    assert_eq!((counted.count, counted.fail_open), (tries_counted, 1));
+    assert_eq!(counted.below.iter().sum::<u64>(), tries_counted);
     assert_eq!(server.seen().len(), tries, "{failure:?}");
 }
 

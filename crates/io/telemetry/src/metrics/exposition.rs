@@ -62,11 +62,12 @@ impl Family<'_> {
         self
     }
 
-    /// Writes one histogram: `bounds` are the counts in each bucket, not cumulated.
-    pub(super) fn histogram<'b>(
+    /// Writes one histogram: `bounds` are the counts in each bucket, not cumulated; `sum` is in the
+    /// unit of the bounds.
+    pub fn histogram<'b>(
         &mut self,
         labels: &[Label<'_>],
-        bounds: impl Iterator<Item = (&'b str, u64)>,
+        bounds: impl IntoIterator<Item = (&'b str, u64)>,
         count: u64,
         sum: f64,
     ) {
