@@ -146,6 +146,10 @@ impl Bench {
             "portcullis status",
             &format!("portcullis status --admin-address 127.0.0.1:{}", self.listening.admin),
         );
+        let command = command.replace(
+            "portcullis explain --audit-id",
+            &format!("portcullis explain --admin-address 127.0.0.1:{} --audit-id", self.listening.admin),
+        );
         let script = format!("exec 2>&1\n{}{command}", self.exported);
         if step.command.starts_with("export ") && !step.command.contains([';', '\n']) {
             self.exported.push_str(&command);

@@ -85,7 +85,7 @@ fn answer(gate: &Gate, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     }
     match OwnPath::on_admin(request.uri().path()) {
         Some(own) => {
-            let answer = own.answer(gate);
+            let answer = own.answer(gate, request.headers());
             answer::write(&answer, &Manner::default(), &HeaderValue::from_static("")).map(Full::new)
         }
         None => refused(StatusCode::NOT_FOUND, "404 page not found\n"),

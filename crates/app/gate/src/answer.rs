@@ -42,6 +42,8 @@ pub(crate) enum Answer {
     NotReady(String),
     /// 200 with a text of this media type: the gate's own health and metrics.
     Text(&'static str, Bytes),
+    /// The same with a status code.
+    Own(StatusCode, &'static str, Bytes),
 }
 
 impl Answer {
@@ -82,6 +84,7 @@ impl Answer {
             Self::NotUnderstood(_) | Self::Internal(_) => 500,
             Self::NotReady(_) => 503,
             Self::Text(..) => 200,
+            Self::Own(code, ..) => code.as_u16(),
         };
         StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
@@ -151,7 +154,9 @@ pub(crate) fn write(answer: &Answer, manner: &Manner, audit_id: &HeaderValue) ->
             (PLAIN, Bytes::from(format!("{}\n", html_safe(sentence))))
         }
         Answer::NotReady(why) => (PLAIN, Bytes::from(format!("{why}\n"))),
-        Answer::Text(content_type, text) => (HeaderValue::from_static(content_type), text.clone()),
+        Answer::Text(content_type, text) | Answer::Own(_, content_type, text) => {
+            (HeaderValue::from_static(content_type), text.clone())
+        }
     };
     let mut response = Response::new(body);
     *response.status_mut() = answer.code();
@@ -168,7 +173,8 @@ pub(crate) fn write(answer: &Answer, manner: &Manner, audit_id: &HeaderValue) ->
         | Answer::NotUnderstood(_)
         | Answer::Internal(_)
         | Answer::NotReady(_)
-        | Answer::Text(..) => {
+        | Answer::Text(..)
+        | Answer::Own(..) => {
             headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         }
         Answer::BadRequest | Answer::HeadersTooLarge | Answer::Unauthorized | Answer::Status(_) => {}

@@ -18,6 +18,7 @@ use types::{Decision, Status, Timestamp, Verdict};
 use crate::{
     answer::AUDIT_ID,
     http1::Line,
+    recent::{Past, Verdicts},
     seats,
     worker::{Phase, Worker},
 };
@@ -38,6 +39,7 @@ pub(crate) struct Exchange {
     /// `Warning` headers of the answer.
     warnings: Vec<HeaderValue>,
     annotations: Vec<(&'static str, String)>,
+    verdicts: Verdicts,
     record: Option<Record>,
     commit: Option<Commit>,
     ending: Ending,
@@ -74,6 +76,7 @@ impl Exchange {
             audit_id,
             warnings: Vec::new(),
             annotations: Vec::new(),
+            verdicts: Verdicts::default(),
             record: None,
             commit: None,
             ending: Ending::Early,
@@ -84,7 +87,8 @@ impl Exchange {
     }
 
     /// Takes down what a layer said.
-    pub(crate) fn note(&self, verdict: &Verdict) {
+    pub(crate) fn note(&mut self, verdict: &Verdict) {
+        self.verdicts.note(verdict);
         if verdict.decision == Decision::Deny {
             self.worker.metrics.denied(verdict.layer, verdict.reason);
             tracing::debug!(
@@ -173,12 +177,13 @@ impl Exchange {
     }
 
     /// A request that failed authentication has this one event.
-    pub(crate) fn record_unauthorized(&mut self, record: &Record, outcome: Outcome<'_>) {
+    pub(crate) fn record_unauthorized(&mut self, record: Record, outcome: Outcome<'_>) {
         self.ending = Ending::OnRecord;
         if let Some(audit) = &self.worker.gate.audit {
             let commit = |line: &[u8]| audit.sink.commit(line);
-            self.commit = event(record, Stage::ResponseStarted, Some(outcome), Timestamp::now(), commit);
+            self.commit = event(&record, Stage::ResponseStarted, Some(outcome), Timestamp::now(), commit);
         }
+        self.record = Some(record);
     }
 
     /// Leaves this seat at the end.
@@ -262,6 +267,18 @@ impl Drop for Exchange {
         // UPSTREAM: a panic has an event of its own, in place of the last one (kube-apiserver 1.36)
         let stage = if std::thread::panicking() { Stage::Panic } else { Stage::ResponseComplete };
         self.append(stage, Timestamp::now());
+        self.worker.recent.keep(Past {
+            audit_id: self.audit_id.clone(),
+            at: self.at,
+            code: match &self.ending {
+                Ending::Early => None,
+                Ending::Code(code) => Some(*code),
+                Ending::Status(status) => Some(status.code),
+                Ending::OnRecord => Some(401),
+            },
+            verdicts: std::mem::take(&mut self.verdicts),
+            record: self.record.take(),
+        });
         if let Some(series) = self.series.take() {
             self.worker.metrics.finished(series, self.started.elapsed());
         }

@@ -5,19 +5,21 @@
 //! was not asked; it is never made up.
 
 mod change;
+pub(crate) mod recall;
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 use authn::{Attempt, Authn, Credentials, NoMemory};
 use authz::{Authz, Mode, Outcome, rbac::Rbac};
 use http::{HeaderMap, HeaderValue, header};
 use network::AllowList;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use types::{
     Answer, Answers, Attributes, Decision, Evidence, Layer, Question, Reason, Secret, Step, Timestamp, Trace,
     User, Verdict,
 };
 
+pub use self::recall::Recalled;
 use crate::{
     LoadError, Options,
     certificate::ClientCertificates,
@@ -47,43 +49,43 @@ pub enum Shown {
 }
 
 /// What every layer says to one question.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
     /// Whether the gate would send the request on.
     pub allowed: bool,
     /// Who asks, once that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<User>,
     /// One entry a layer, in the order of the pipeline, up to the one that refused.
     pub layers: Vec<Finding>,
 }
 
 /// What one layer says.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// Which layer.
-    pub layer: &'static str,
+    pub layer: Cow<'static, str>,
     /// What it says.
     pub answer: Says,
     /// Why, from the closed set; none where it was not asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<&'static str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Cow<'static, str>>,
     /// Why, for a person.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
     /// Authorization: what each authorizer said, in the order they were asked.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authorizers: Vec<Voice>,
     /// What would have to change for the opposite: each entry does by itself, unless it begins with
     /// `and`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub change: Vec<String>,
 }
 
 /// The answer of a layer or an authorizer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Says {
     /// The request goes on.
@@ -99,7 +101,7 @@ pub enum Says {
 }
 
 /// What one authorizer said.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Voice {
     /// `RBAC: allowed by …`
@@ -107,7 +109,7 @@ pub struct Voice {
     /// Its answer.
     pub answer: Says,
     /// From the closed set.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// What it went by.
     pub evidence: Vec<Evidence>,
 }
@@ -245,7 +247,7 @@ impl Judge {
             ),
             Err(malformed) => {
                 let mut finding = Finding::new(Layer::Tls, Says::Deny, malformed.to_string());
-                finding.reason = Some(Reason::BadCredential.as_str());
+                finding.reason = Some(Reason::BadCredential.as_str().into());
                 finding.change = vec!["issue a new certificate: this one cannot be read".to_owned()];
                 (finding, None)
             }
@@ -272,7 +274,7 @@ impl Judge {
                 Err(_) => {
                     let mut finding =
                         Finding::new(Layer::Authentication, Says::Deny, "the token holds what no header can");
-                    finding.reason = Some(Reason::BadCredential.as_str());
+                    finding.reason = Some(Reason::BadCredential.as_str().into());
                     return (finding, None);
                 }
             },
@@ -289,7 +291,7 @@ impl Judge {
         match outcome {
             Some(Ok(authenticated)) => {
                 let mut finding = Finding::new(Layer::Authentication, Says::Allow, detail);
-                finding.reason = Some(Reason::Passed.as_str());
+                finding.reason = Some(Reason::Passed.as_str().into());
                 finding.change = change::authenticated(shown, &authenticated.identity);
                 (finding, Some(authenticated.identity.user.as_ref().clone()))
             }
@@ -303,14 +305,14 @@ impl Judge {
                     refused.to_string()
                 };
                 let mut finding = Finding::new(Layer::Authentication, Says::Deny, detail);
-                finding.reason = Some(refused.reason().as_str());
+                finding.reason = Some(refused.reason().as_str().into());
                 finding.change = change::unauthorized(shown, &refused, ignored);
                 (finding, None)
             }
             None => {
                 let mut finding =
                     Finding::new(Layer::Authentication, Says::Deny, "it does not come to an end");
-                finding.reason = Some(Reason::CannotJudgeCredential.as_str());
+                finding.reason = Some(Reason::CannotJudgeCredential.as_str().into());
                 (finding, None)
             }
         }
@@ -325,7 +327,7 @@ impl Judge {
             ),
             Some(why) => {
                 let mut finding = Finding::new(Layer::Standing, Says::Deny, why);
-                finding.reason = Some(Reason::DeniedUser.as_str());
+                finding.reason = Some(Reason::DeniedUser.as_str().into());
                 finding.change = change::deny_list(&self.authz.deny_list().evidence(user));
                 finding
             }
@@ -347,7 +349,7 @@ pub(crate) fn authorization(
     });
     let Some(opinion) = opinion else {
         let mut finding = Finding::new(Layer::Authorization, Says::Deny, "it does not come to an end");
-        finding.reason = Some(Reason::CannotDecide.as_str());
+        finding.reason = Some(Reason::CannotDecide.as_str().into());
         return finding;
     };
     let (answer, reason, detail) = match opinion.outcome() {
@@ -360,9 +362,9 @@ pub(crate) fn authorization(
     };
     let change = change::authorization(at, answer == Says::Allow, &told.0);
     Finding {
-        layer: Layer::Authorization.as_str(),
+        layer: Layer::Authorization.as_str().into(),
         answer,
-        reason: Some(reason.as_str()),
+        reason: Some(reason.as_str().into()),
         detail,
         authorizers: told.0,
         change,
@@ -400,7 +402,7 @@ impl Trace for Told {
                 Decision::Deny => Says::Deny,
                 Decision::NoOpinion => Says::NoOpinion,
             },
-            reason: verdict.reason.as_str(),
+            reason: verdict.reason.as_str().into(),
             evidence: std::mem::take(&mut self.1),
         });
     }
@@ -418,9 +420,9 @@ impl Finding {
             Says::Deny | Says::NoOpinion | Says::NotAsked => None,
         };
         Self {
-            layer: layer.as_str(),
+            layer: layer.as_str().into(),
             answer,
-            reason: reason.map(Reason::as_str),
+            reason: reason.map(|reason| reason.as_str().into()),
             detail: detail.into(),
             authorizers: Vec::new(),
             change: Vec::new(),
@@ -434,7 +436,7 @@ impl Finding {
             _ => Says::Deny,
         };
         Self {
-            reason: Some(verdict.reason.as_str()),
+            reason: Some(verdict.reason.as_str().into()),
             ..Self::new(verdict.layer, answer, verdict.detail.clone())
         }
     }

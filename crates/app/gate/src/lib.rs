@@ -22,6 +22,7 @@ mod options;
 mod own_paths;
 mod pipeline;
 mod rbac;
+mod recent;
 mod running;
 mod seats;
 mod settings;

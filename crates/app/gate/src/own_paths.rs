@@ -4,9 +4,10 @@
 //! a cluster has too are served only where told so (the lab); otherwise they are the cluster's.
 
 use bytes::Bytes;
+use http::HeaderMap;
 use telemetry::metrics;
 
-use crate::{answer::Answer, worker::Gate};
+use crate::{answer::Answer, explain::recall, worker::Gate};
 
 /// What the gate can say about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,16 +17,18 @@ pub(crate) enum OwnPath {
     Live,
     Ready,
     Status,
+    Explain,
 }
 
 impl OwnPath {
     /// Every path, and what stands there.
-    const ALL: [(&str, Self); 5] = [
+    const ALL: [(&str, Self); 6] = [
         ("/metrics", Self::Metrics),
         ("/healthz", Self::Health),
         ("/livez", Self::Live),
         ("/readyz", Self::Ready),
         ("/status", Self::Status),
+        ("/explain", Self::Explain),
     ];
 
     /// What stands at this path of the admin address.
@@ -34,7 +37,7 @@ impl OwnPath {
     }
 
     /// What stands there now.
-    pub(crate) fn answer(self, gate: &Gate) -> Answer {
+    pub(crate) fn answer(self, gate: &Gate, headers: &HeaderMap) -> Answer {
         const TEXT: &str = "text/plain; charset=utf-8";
         match self {
             Self::Metrics => Answer::Text(metrics::CONTENT_TYPE, gate.metrics.expose().into()),
@@ -43,6 +46,7 @@ impl OwnPath {
                 None => Answer::Text(TEXT, Bytes::from_static(b"ok")),
                 Some(why) => Answer::NotReady(why),
             },
+            Self::Explain => recall::answer(gate, headers),
             Self::Status => Answer::Text("application/json", gate.layers.report(gate).to_json().into()),
         }
     }
@@ -59,6 +63,6 @@ impl OwnPaths {
     /// What the gate itself has to say at this decoded path of the main port.
     pub(crate) fn on_main(self, path: &str) -> Option<OwnPath> {
         let own = OwnPath::on_admin(path).filter(|_| self.on_main)?;
-        (own != OwnPath::Status).then_some(own)
+        matches!(own, OwnPath::Metrics | OwnPath::Health | OwnPath::Live | OwnPath::Ready).then_some(own)
     }
 }

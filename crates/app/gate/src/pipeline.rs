@@ -55,12 +55,12 @@ pub(crate) async fn answer(
     Ok(match decide(&worker, &secured, read, &mut request, &mut exchange).await {
         Ok(recorded) => {
             if let Some(own) = worker.gate.own_paths.on_main(request.info.path()) {
-                return Ok(respond(&own.answer(&worker.gate), &request.manner(), exchange));
+                return Ok(respond(&own.answer(&worker.gate, &request.headers), &request.manner(), exchange));
             }
             match upstream::forward(&worker, recorded, &secured, request, exchange).await {
                 Ok(response) => response,
                 Err(unanswered) => {
-                    let Unanswered { refused, manner, exchange } = *unanswered;
+                    let Unanswered { refused, manner, mut exchange } = *unanswered;
                     exchange.note(&refused.verdict);
                     respond(&refused.answer, &manner, exchange)
                 }

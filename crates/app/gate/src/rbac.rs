@@ -21,6 +21,12 @@ impl RbacSource {
         (!waiting.is_empty()).then(|| format!("RBAC objects are not known yet: {}", waiting.join(", ")))
     }
 
+    /// When objects changed last, as far as anybody watches them. A kind that was listed anew counts.
+    pub(crate) fn changed(&self) -> Option<Timestamp> {
+        let Self::Watch(watch) = self else { return None };
+        watch.status().iter().filter_map(|kind| kind.changed).max()
+    }
+
     /// Since when and why the objects may be out of date, if they may.
     pub(crate) fn degraded(&self) -> Option<(Timestamp, String)> {
         let Self::Watch(watch) = self else { return None };

@@ -17,6 +17,7 @@ use authz::{
 };
 use bytes::Bytes;
 use http_body_util::Empty;
+use parking_lot::Mutex;
 use remote::{Remote, UpstreamObjects};
 use sinks::log::{LogSink, OpenError};
 use telemetry::{AuditCounts, Metrics, metrics::Kind};
@@ -280,6 +281,7 @@ pub(crate) fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, St
         bounds: Bounds::default(),
         layers: Layers { started: Timestamp::now(), states: settings.layers },
         phase: watch::Sender::new(Phase::Open),
+        recent: Mutex::default(),
     })
 }
 

@@ -16,8 +16,8 @@ use types::User;
 use upstream::{CannotExpress, Identity, IdentityHeaders, Pool, Upstream};
 
 use crate::{
-    certificate::ClientCertificates, http1, own_paths::OwnPaths, rbac::RbacSource, seats::Seats,
-    status::Layers, tokens::RecentTokens,
+    certificate::ClientCertificates, http1, own_paths::OwnPaths, rbac::RbacSource, recent::Recent,
+    seats::Seats, status::Layers, tokens::RecentTokens,
 };
 
 /// Bounds on what a client may use up before anybody knows who it is, and on waiting for upstream.
@@ -88,6 +88,8 @@ pub(crate) struct Gate {
     pub(crate) bounds: Bounds,
     pub(crate) layers: Layers,
     pub(crate) phase: watch::Sender<Phase>,
+    /// What each worker decided a moment ago.
+    pub(crate) recent: Mutex<Vec<Arc<Recent>>>,
 }
 
 impl Gate {
@@ -114,6 +116,7 @@ pub(crate) struct Worker {
     /// Tokens that were good a moment ago; belongs to the gate's `authn`.
     pub(crate) tokens: RecentTokens,
     pub(crate) seats: Seats,
+    pub(crate) recent: Arc<Recent>,
     identities: Mutex<Identities>,
     /// Closed when the last connection, request and tunnel of the worker is gone.
     _alive: mpsc::Sender<Infallible>,
@@ -123,11 +126,14 @@ impl Worker {
     /// A worker, and what ends when everything that it serves has ended.
     pub(crate) fn new(gate: Arc<Gate>) -> (Self, mpsc::Receiver<Infallible>) {
         let (alive, ended) = mpsc::channel(1);
+        let recent = Arc::new(Recent::default());
+        gate.recent.lock().push(Arc::clone(&recent));
         let worker = Self {
             pool: Pool::new(Arc::clone(&gate.upstream), gate.identity_headers.clone()),
             metrics: gate.metrics.worker(),
             tokens: RecentTokens::new(),
             seats: Seats::default(),
+            recent,
             identities: Mutex::default(),
             gate,
             _alive: alive,

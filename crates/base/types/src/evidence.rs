@@ -1,16 +1,18 @@
 //! What a decision rests on, for those who ask why.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 /// One fact that an authorizer went by, or went past. The set is closed; [`Verdict`](crate::Verdict)
 /// says what came of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Evidence {
     /// An entry of the gate's deny list shuts the user out.
     DenyListEntry {
         /// The flag that put it there: `--deny-user` or `--deny-group`.
-        flag: &'static str,
+        flag: Cow<'static, str>,
         /// Whom it names.
         name: String,
     },
@@ -51,7 +53,7 @@ pub enum Evidence {
 }
 
 /// A rule, and the way it comes to the user.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Grant {
     /// Which binding.
@@ -67,12 +69,12 @@ pub struct Grant {
 }
 
 /// An object by what people call it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectName {
     /// `RoleBinding`
     pub kind: String,
     /// Empty for none.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub namespace: String,
     /// Its name.
     pub name: String,

@@ -65,6 +65,20 @@ pub enum About {
 }
 
 impl Question {
+    /// The question behind what an authorizer was asked.
+    pub fn of(at: &Attributes<'_>) -> Self {
+        let about = match at.resource_request {
+            false => About::Path(at.path.to_owned()),
+            true => About::Resource {
+                resource: Resource::named(at.resource, at.api_group),
+                subresource: at.subresource.to_owned(),
+                name: at.name.to_owned(),
+                namespace: at.namespace.to_owned(),
+            },
+        };
+        Self { verb: at.verb.to_owned(), about }
+    }
+
     /// The question as an authorizer takes it.
     pub fn attributes<'a>(&'a self, user: &'a User) -> Attributes<'a> {
         let nothing = Attributes {

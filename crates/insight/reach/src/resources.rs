@@ -61,6 +61,16 @@ impl Resource {
         }
     }
 
+    /// A resource as a request names it, whether or not it is known.
+    pub(crate) fn named(name: &str, api_group: &str) -> Self {
+        let known = BUILT_IN.iter().find(|known| known.plural == name && known.group == api_group);
+        Self {
+            name: name.to_owned(),
+            api_group: api_group.to_owned(),
+            namespaced: known.map(|known| known.namespaced),
+        }
+    }
+
     /// Whether `name` is a subresource of something built in: it then makes a strange object's name.
     pub fn is_subresource(name: &str) -> bool {
         SUBRESOURCES.contains(&name)

@@ -49,6 +49,8 @@ pub struct Event {
     pub constraint: String,
     /// What became of it.
     pub recorded: Recorded,
+    /// Why, in the authorizer's words; often empty.
+    pub reason: String,
     asked: Asked,
 }
 
@@ -93,6 +95,7 @@ impl Event {
             impersonated: raw.impersonated_user,
             constraint: raw.authentication_metadata.impersonation_constraint,
             recorded,
+            reason: raw.annotations.reason,
             asked: Asked::new(raw.verb, &raw.request_uri, raw.object_ref),
         })
     }
@@ -237,6 +240,8 @@ struct AuthenticationMetadata {
 struct Annotations {
     #[serde(rename = "authorization.k8s.io/decision")]
     decision: Option<String>,
+    #[serde(default, rename = "authorization.k8s.io/reason")]
+    reason: String,
 }
 
 #[cfg(test)]
@@ -245,7 +250,7 @@ mod tests {
 
     use super::*;
 
-    fn event(change: serde_json::Value) -> Result<Event, BadEvent> {
+    fn event(change: &serde_json::Value) -> Result<Event, BadEvent> {
         let mut event = json!({
             "kind": "Event", "apiVersion": "audit.k8s.io/v1", "auditID": "1", "stage": "ResponseComplete",
             "requestURI": "/api/v1/namespaces/ns/pods?limit=1", "verb": "list", "user": {"username": "alice"},
@@ -261,7 +266,7 @@ mod tests {
     #[test]
     fn reads_what_the_authorizer_was_asked() {
         let check = |change: serde_json::Value, expected: &str| {
-            let event = event(change).unwrap();
+            let event = event(&change).unwrap();
             let at = event.attributes();
             let about = if at.resource_request {
                 format!("{}:{}/{}:{}", at.api_group, at.namespace, at.combined_resource(), at.name)
@@ -298,7 +303,7 @@ mod tests {
     #[test]
     fn knows_who_was_never_asked_about() {
         let check = |change: serde_json::Value, expected: Recorded| {
-            assert_eq!(event(change.clone()).unwrap().recorded, expected, "{change}");
+            assert_eq!(event(&change).unwrap().recorded, expected, "{change}");
         };
         let code = |code: u16| json!({"responseStatus": {"code": code}});
         let decided = |decision: &str, code: u16| json!({"annotations": {"authorization.k8s.io/decision": decision}, "responseStatus": {"code": code}});

@@ -31,17 +31,23 @@ pub struct KindStatus {
     pub synced: bool,
     /// Lists, changes and deletions that were applied so far.
     pub applied: u64,
+    /// When the last of them was.
+    pub changed: Option<Timestamp>,
 }
 
 impl KindStatus {
     pub(crate) fn starting(kind: &'static str) -> Self {
         let health = Health::Degraded { reason: "not listed yet".to_owned() };
-        Self { kind, health, since: Timestamp::now(), synced: false, applied: 0 }
+        Self { kind, health, since: Timestamp::now(), synced: false, applied: 0, changed: None }
     }
 
     /// Takes a change into account that is about to be applied.
     pub(crate) fn note<F: Family>(&mut self, change: &Change<F>, now: Timestamp) {
         let was_on = self.health == Health::On;
+        if !matches!(change, Change::Lost(..)) {
+            self.applied += 1;
+            self.changed = Some(now);
+        }
         match change {
             Change::Lost(_, reason) => {
                 if was_on {
@@ -55,9 +61,8 @@ impl KindStatus {
                 }
                 self.health = Health::On;
                 self.synced = true;
-                self.applied += 1;
             }
-            Change::Applied(..) | Change::Deleted(..) => self.applied += 1,
+            Change::Applied(..) | Change::Deleted(..) => {}
         }
     }
 }

@@ -149,6 +149,11 @@ impl Record {
         }
     }
 
+    /// How much memory the record holds, without its annotations.
+    pub fn bytes(&self) -> usize {
+        self.before_impersonation.len() + self.impersonation.len() + self.after_impersonation.len()
+    }
+
     /// The audit ID, as the client is told it.
     pub fn audit_id(&self) -> &str {
         &self.audit_id

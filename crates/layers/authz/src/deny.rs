@@ -43,7 +43,10 @@ impl DenyList {
 
     /// Every entry that shuts `user` out: all of them have to go for the user to pass.
     pub fn evidence(&self, user: &User) -> Vec<Evidence> {
-        let entry = |flag, name: &String| Evidence::DenyListEntry { flag, name: name.clone() };
+        let entry = |flag: &'static str, name: &String| Evidence::DenyListEntry {
+            flag: flag.into(),
+            name: name.clone(),
+        };
         let named = self.users.get(&user.name).map(|name| entry("--deny-user", name));
         let groups = user.groups.iter().filter(|group| self.groups.contains(*group));
         named.into_iter().chain(groups.map(|group| entry("--deny-group", group))).collect()

@@ -72,10 +72,10 @@ pub(crate) fn failed_authentication(
 ) {
     let Some(record) = record(worker, &User::default(), secured, request, exchange) else { return };
     match request.manner().acceptable() {
-        Some(_) => exchange.record_unauthorized(&record, Outcome::Status(&Status::unauthorized())),
+        Some(_) => exchange.record_unauthorized(record, Outcome::Status(&Status::unauthorized())),
         None => {
             let attempted = authn::attempted(request, secured.showed_certificate());
-            exchange.record_unauthorized(&record, Outcome::Message(401, &attempted));
+            exchange.record_unauthorized(record, Outcome::Message(401, &attempted));
         }
     }
 }

@@ -48,6 +48,59 @@ fn an_answer_that_the_upstream_breaks_off_is_counted() {
 }
 
 #[test]
+fn a_decision_is_explained_by_its_audit_id() {
+    let world = World::new();
+    let recall = |id: &str| admin(&world, &format!("GET /explain HTTP/1.1\r\nAudit-ID: {id}"));
+    let ask = |line: &str, id: &str| {
+        let id = format!("Audit-ID: {id}");
+        world.ask(&request(line, &["Authorization: Bearer tok-dev", &id])).status
+    };
+    assert_eq!(ask("GET /version", "allowed-1"), 200);
+    assert_eq!(ask("GET /api/v1/namespaces/ns/secrets/db", "refused-1"), 403);
+    let bad = ["Authorization: Bearer secret-token", "Audit-ID: unknown-1"];
+    assert_eq!(world.ask(&request("GET /version", &bad)).status, 401);
+
+    let mut seen = String::new();
+    let mut told = |id: &str| -> serde_json::Value {
+        world.until_on_record(id, if id == "unknown-1" { "ResponseStarted" } else { "ResponseComplete" });
+        let (status, body) = (0..1000).map(|_| recall(id)).find(|(status, _)| *status == 200).unwrap();
+        assert_eq!(status, 200);
+        seen.push_str(&body);
+        serde_json::from_str(&body).unwrap()
+    };
+    let layer = |told: &serde_json::Value, name: &str| {
+        let layers = told["layers"].as_array().unwrap().clone();
+        layers.into_iter().find(|layer| layer["layer"] == name).unwrap_or_default()
+    };
+
+    let refused = told("refused-1");
+    assert_eq!((&refused["allowed"], &refused["code"]), (&false.into(), &403.into()));
+    assert_eq!(refused["question"], "get secrets \"db\" in namespace ns");
+    assert_eq!(refused["user"]["username"], "dev");
+    assert_eq!(layer(&refused, "authorization")["reason"], "not_allowed");
+    assert_eq!(layer(&refused, "upstream"), serde_json::Value::Null);
+    assert_eq!(refused["now"]["answer"], "deny");
+    assert_eq!(refused["now"]["authorizers"][0]["evidence"][0]["kind"], "lack");
+
+    let allowed = told("allowed-1");
+    assert_eq!((&allowed["allowed"], &allowed["code"]), (&true.into(), &200.into()));
+    assert_eq!(allowed["now"]["authorizers"][0]["evidence"][0]["kind"], "grant");
+
+    let unknown = told("unknown-1");
+    assert_eq!((&unknown["user"], &unknown["now"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+    assert_eq!(layer(&unknown, "authentication")["reason"], "bad_credential");
+    assert!(!seen.contains("secret-token") && !seen.contains("tok-dev"), "{seen}");
+
+    // Whoever does not know an ID learns nothing, and the main port tells nobody.
+    assert_eq!(recall("nobody").0, 404);
+    assert_eq!(admin(&world, "GET /explain HTTP/1.1").0, 400);
+    let own = World::with(Upstream::that_says_yes(), |options, _| options.own_paths_on_main = true);
+    let root = own.certificate("root", &["system:masters"]);
+    let asked = own.connect(Some(&root)).roundtrip(request("GET /explain", &["Audit-ID: x"])).unwrap();
+    assert_eq!(asked.status, 200, "the gate itself answered");
+}
+
+#[test]
 fn health_and_metrics() {
     let world = World::new();
     for path in ["/healthz", "/livez", "/readyz"] {

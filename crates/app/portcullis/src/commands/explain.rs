@@ -1,11 +1,15 @@
 //! `portcullis explain`: what each layer says to a request, and what would have to change.
 
-use std::{fs, net::IpAddr, path::PathBuf};
+use std::{
+    fs,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use anstyle::{AnsiColor, Style};
 use gate::{
     LoadError, Options,
-    explain::{Explanation, Finding, Says, Shown},
+    explain::{Explanation, Finding, Recalled, Says, Shown},
 };
 use reach::{About, Cluster, Question};
 use remote::{ObjectSource, UpstreamObjects};
@@ -13,6 +17,7 @@ use types::{AccessFailure, Answer, Evidence, FailureClass, ObjectKind, Secret, T
 use upstream::{IdentityHeaders, Pool};
 
 use super::{
+    admin,
     question::{As, Output, Place, question},
     serve::{Authentication, Authorization, Network},
     what_if::WhatIf,
@@ -29,9 +34,17 @@ Secrets and ConfigMaps are never read.\n\n\
   portcullis explain --as alice --groups dev --verb delete --resource pods -n production\n  \
   portcullis explain --cert alice.crt --client-ca-file ca.crt --verb get --path /metrics\n  \
   portcullis explain --as dev --verb create --resource pods --subresource exec -n default --from 10.1.2.3 \
---allow-cidr 10.0.0.0/8\n\n\
+--allow-cidr 10.0.0.0/8\n  \
+  portcullis explain --audit-id 6b0b5b0e-3c0e-4a44-9f1e-0f0d3b7c8a11\n\n\
 Exit codes: 0 allowed, 1 refused, 2 called wrongly, 3 could not run.")]
 pub(crate) struct Explain {
+    /// A request that the running gate has answered: the Audit-Id of its response, or auditID of its event
+    #[arg(long, value_name = "ID", conflicts_with_all = ["user", "groups", "cert", "token", "anonymous", "verb",
+          "resource", "path", "what_if"])]
+    audit_id: Option<String>,
+    /// The gate's --admin-address, for --audit-id
+    #[arg(long, value_name = "IP:PORT", default_value = super::ADMIN_ADDRESS)]
+    admin_address: SocketAddr,
     #[command(flatten)]
     who: As,
     /// A client certificate in PEM, in place of --as; its key is not needed
@@ -81,6 +94,9 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(crate) fn run(self) -> Result<u8, Failure> {
+        if let Some(audit_id) = &self.audit_id {
+            return recall(self.admin_address, audit_id, self.output);
+        }
         let question = self.question()?;
         let shown = self.shown()?;
         let facts = Facts::new(&self.live)?;
@@ -161,6 +177,52 @@ impl Explain {
     }
 }
 
+/// Explains a request that the running gate has answered.
+fn recall(gate: SocketAddr, audit_id: &str, output: Output) -> Result<u8, Failure> {
+    if audit_id.is_empty() || !audit_id.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        return Err(Failure::usage("--audit-id: no header could hold this"));
+    }
+    let json = admin::fetch(gate, "/explain", &format!("Audit-ID: {audit_id}\r\n")).map_err(|why| {
+        Failure::could_not_run(format!(
+            "{gate}: {why}; a gate remembers some hundred requests of each worker, and only once they have ended; \
+             --admin-address says which gate is asked"
+        ))
+    })?;
+    let recalled: Recalled = serde_json::from_str(&json)
+        .map_err(|error| Failure::could_not_run(format!("what answers on {gate} is no gate: {error}")))?;
+    match output {
+        Output::Json => exit::say(json.trim_end())?,
+        Output::Table => exit::say(&recalled_text(&recalled))?,
+    }
+    Ok(if recalled.allowed { exit::FINE } else { exit::FINDINGS })
+}
+
+fn recalled_text(recalled: &Recalled) -> String {
+    let bold = Style::new().bold();
+    let question = recalled.question.as_deref().unwrap_or("a request that no audit log keeps");
+    let mut out = verdict(recalled.allowed, question);
+    people(&mut out, recalled.user.as_ref());
+    if let Some(requester) = &recalled.requester {
+        out.push_str(&format!("made by  {}\n", requester.name));
+    }
+    let code = recalled.code.map(|code| format!(", answered {code}")).unwrap_or_default();
+    out.push_str(&format!("at       {}{code}\n\n", recalled.received_at));
+    recalled.layers.iter().for_each(|finding| layer(&mut out, finding));
+    let Some(now) = &recalled.now else {
+        out.truncate(out.trim_end().len());
+        return out;
+    };
+    let changed = match &recalled.changed_since {
+        Some(when) => format!("roles and bindings have changed since, last at {when}"),
+        None => "roles and bindings are those of then".to_owned(),
+    };
+    out.push_str(&format!("\n{bold}Now{bold:#} ({changed})\n"));
+    layer(&mut out, now);
+    changes(&mut out, &now.change);
+    out.truncate(out.trim_end().len());
+    out
+}
+
 pub(super) fn failed(error: LoadError) -> Failure {
     match error {
         LoadError::Missing { .. } | LoadError::Flag { .. } => Failure::usage(error),
@@ -238,16 +300,9 @@ fn print(
 }
 
 fn text(question: &Question, explanation: &Explanation) -> String {
-    let bold = Style::new().bold();
     let dim = Style::new().dimmed();
-    let (word, colour) = match explanation.allowed {
-        true => ("ALLOWED", AnsiColor::Green.on_default().bold()),
-        false => ("REFUSED", AnsiColor::Red.on_default().bold()),
-    };
-    let mut out = format!("{colour}{word}{colour:#}  {bold}{question}{bold:#}\n");
-    if let Some(User { name, groups, .. }) = &explanation.user {
-        out.push_str(&format!("user     {name}\ngroups   {}\n", groups.join(", ")));
-    }
+    let mut out = verdict(explanation.allowed, &question.to_string());
+    people(&mut out, explanation.user.as_ref());
     if let About::Resource { namespace, resource, .. } = &question.about
         && namespace.is_empty()
         && resource.namespaced != Some(false)
@@ -258,26 +313,43 @@ fn text(question: &Question, explanation: &Explanation) -> String {
     for finding in &explanation.layers {
         layer(&mut out, finding);
     }
-    let changes: Vec<&String> = explanation
-        .layers
-        .iter()
-        .filter(|finding| match explanation.allowed {
-            true => finding.layer == "authorization",
-            false => finding.answer == Says::Deny,
-        })
-        .flat_map(|finding| &finding.change)
-        .collect();
-    if !changes.is_empty() {
-        out.push_str(&format!("\n{bold}For the opposite{bold:#}\n"));
-        changes.iter().for_each(|change| out.push_str(&format!("  {change}\n")));
-    }
+    let decisive = explanation.layers.iter().filter(|finding| match explanation.allowed {
+        true => finding.layer == "authorization",
+        false => finding.answer == Says::Deny,
+    });
+    changes(&mut out, decisive.flat_map(|finding| &finding.change));
     out.truncate(out.trim_end().len());
     out
 }
 
+/// `REFUSED  list pods in namespace default`
+fn verdict(allowed: bool, question: &str) -> String {
+    let bold = Style::new().bold();
+    let (word, colour) = match allowed {
+        true => ("ALLOWED", AnsiColor::Green.on_default().bold()),
+        false => ("REFUSED", AnsiColor::Red.on_default().bold()),
+    };
+    format!("{colour}{word}{colour:#}  {bold}{question}{bold:#}\n")
+}
+
+fn people(out: &mut String, user: Option<&User>) {
+    if let Some(User { name, groups, .. }) = user {
+        out.push_str(&format!("user     {name}\ngroups   {}\n", groups.join(", ")));
+    }
+}
+
+fn changes<'a>(out: &mut String, changes: impl IntoIterator<Item = &'a String>) {
+    let bold = Style::new().bold();
+    let mut changes = changes.into_iter().peekable();
+    if changes.peek().is_some() {
+        out.push_str(&format!("\n{bold}For the opposite{bold:#}\n"));
+        changes.for_each(|change| out.push_str(&format!("  {change}\n")));
+    }
+}
+
 fn layer(out: &mut String, finding: &Finding) {
     let (word, style) = says(finding.answer);
-    let reason = match finding.reason {
+    let reason = match finding.reason.as_deref() {
         Some(reason) if !matches!(finding.answer, Says::NotConfigured) && reason != "passed" => {
             format!("{reason}  ")
         }

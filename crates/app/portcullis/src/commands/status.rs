@@ -1,14 +1,11 @@
 //! `portcullis status`: the six layers of a running gate.
 
-use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
-    time::Duration,
-};
+use std::net::SocketAddr;
 
 use comfy_table::{Table, presets};
 use serde::Deserialize;
 
+use super::admin;
 use crate::exit::{self, Failure};
 
 /// Show the six layers of a running gate: on, off or degraded, since when, and why.
@@ -46,11 +43,9 @@ struct Layer {
     why: String,
 }
 
-const PATIENCE: Duration = Duration::from_secs(5);
-
 impl Status {
     pub(crate) fn run(self) -> Result<u8, Failure> {
-        let json = fetch(self.admin_address).map_err(|why| {
+        let json = admin::fetch(self.admin_address, "/status", "").map_err(|why| {
             Failure::could_not_run(format!(
                 "no gate answers on {}: {why}; give the --admin-address of one that runs, or start one: \
                  `portcullis lab`",
@@ -81,18 +76,4 @@ fn table(report: &Report) -> Table {
         table.add_row([&number.to_string(), name, state, &format!("{since}Z"), why]);
     }
     table
-}
-
-fn fetch(address: SocketAddr) -> Result<String, String> {
-    let text = |error: std::io::Error| error.to_string();
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(text)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(text)?;
-    write!(stream, "GET /status HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").map_err(text)?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).map_err(text)?;
-    match answer.split_once("\r\n\r\n") {
-        Some((head, body)) if head.starts_with("HTTP/1.1 200 ") => Ok(body.to_owned()),
-        Some((head, _)) => Err(head.lines().next().unwrap_or_default().to_owned()),
-        None => Err("no HTTP answer".to_owned()),
-    }
 }
