@@ -30,6 +30,10 @@ pub fn read_answer(version: ReviewVersion, body: &[u8]) -> Result<AccessStatus, 
             version.api_version()
         ));
     }
+    // Nothing in them is judged, but an answer that has something else there is none.
+    for other in ["metadata", "spec"] {
+        Members::of(review.get(other), other)?;
+    }
     let status = Members::of(review.get("status"), "status")?;
     Ok(AccessStatus {
         allowed: status.flag("allowed")?,

@@ -201,6 +201,8 @@ fn answers() {
     check(&of(v1, r#"{"reason":[]}"#), Err("`reason` is no string"));
     check(&of(v1, r#"[true,false,"",""]"#), Err("status is no object"));
     check(r#"["SubjectAccessReview","authorization.k8s.io/v1",{"allowed":true}]"#, Err("no object"));
+    check(r#"{"spec":[],"status":{"allowed":true}}"#, Err("spec is no object"));
+    check(r#"{"metadata":"x","status":{"allowed":true}}"#, Err("metadata is no object"));
     for body in ["", "null", "{", "ok", "true", "<html>", "{} {}", "status: {allowed: true}"] {
         check(body, Err("answer"));
     }
