@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use authz::{
     Opinion,
-    rbac::{Kind, Rbac, Snapshot},
+    rbac::{Kind, Rbac, Snapshot, World},
 };
 use types::{Attributes, Decision, User};
 
@@ -84,24 +84,35 @@ impl Game {
         self.tally.changes += 1;
         let (width, kind) = (self.width, any_kind(dice));
         let (rbac, naive) = (&self.rbac, &mut self.naive);
-        match dice.roll(8) {
-            0..5 => {
+        match dice.roll(12) {
+            0..8 => {
                 let object = width.object(dice, kind);
                 naive.apply(object.clone());
                 rbac.apply(object);
             }
-            5 => {
+            8 => {
                 let (namespace, name) = width.key(dice, kind);
                 naive.remove(kind, namespace, &name);
                 rbac.remove(kind, namespace, &name);
             }
-            6 => rbac.update(|world| {
+            9 => rbac.update(|world| {
                 for _ in 0..3 {
                     let object = width.object(dice, kind);
                     naive.apply(object.clone());
                     world.apply(object);
                 }
             }),
+            10 => {
+                // Another world is put in the place of this one, with most of its objects.
+                for (_, namespace, name) in naive.of(kind).iter().map(identity) {
+                    if dice.roll(6) == 0 {
+                        naive.remove(kind, &namespace, &name);
+                    }
+                }
+                let mut other = World::default();
+                Kind::ALL.iter().flat_map(|kind| naive.of(*kind)).for_each(|object| other.apply(object));
+                rbac.update(|world| *world = other);
+            }
             _ => {
                 let (mut kept, mut gone) = (Vec::new(), Vec::new());
                 for object in naive.of(kind) {

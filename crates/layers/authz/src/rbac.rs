@@ -77,7 +77,7 @@ impl Rbac {
     /// An authorizer over `world`.
     pub fn new(world: World) -> Self {
         let rbac = Self::default();
-        rbac.publish(world);
+        rbac.update(|empty| *empty = world);
         rbac
     }
 
@@ -101,9 +101,18 @@ impl Rbac {
     /// this has returned is made on the new world. One call with many changes is cheaper than many calls.
     pub fn update(&self, change: impl FnOnce(&mut World)) {
         let _one_at_a_time = self.0.writer.lock();
-        let mut world = self.0.newest.load().world.clone();
+        let before = self.0.newest.load();
+        let mut world = before.world.clone();
+        let token = world.begin();
         change(&mut world);
-        self.publish(world);
+        let parts = world.end(&token);
+        if parts.is_empty() {
+            return;
+        }
+        let (version, mut changes) = (before.version + 1, before.changes.clone());
+        changes.push(version, parts);
+        let cache = Arc::clone(&before.cache);
+        self.0.newest.store(Arc::new(Snapshot { world, version, changes, cache }));
     }
 
     /// Adds or replaces one object.
@@ -115,18 +124,6 @@ impl Rbac {
     /// Removes one object, if it is there. `namespace` plays no part for cluster-wide kinds.
     pub fn remove(&self, kind: Kind, namespace: &str, name: &str) {
         self.update(|world| world.remove(kind, namespace, name));
-    }
-
-    fn publish(&self, mut world: World) {
-        let parts = world.take_parts();
-        if parts.is_empty() {
-            return;
-        }
-        let before = self.0.newest.load();
-        let (version, mut changes) = (before.version + 1, before.changes.clone());
-        changes.push(version, parts);
-        let cache = Arc::clone(&before.cache);
-        self.0.newest.store(Arc::new(Snapshot { world, version, changes, cache }));
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) enum Part {
 /// The parts of a change that is being made.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Parts {
+    /// Tells this change from any other; `None` for a world that is not being changed.
+    change: Option<Arc<()>>,
     /// Also a binding without subjects makes a new world, though it concerns nobody.
     any: bool,
     parts: Vec<Part>,
@@ -50,6 +52,22 @@ struct Change {
 pub(super) struct Changes(Vec<Arc<Change>>);
 
 impl Parts {
+    /// For a change that begins. The token is to be shown when it ends: a world that somebody has put in
+    /// the place of the one that was to be changed does not have it.
+    pub(super) fn begin() -> (Self, Arc<()>) {
+        let token = Arc::new(());
+        (Self { change: Some(Arc::clone(&token)), ..Self::default() }, token)
+    }
+
+    /// A change about which nothing is known.
+    pub(super) fn everything() -> Self {
+        Self { any: true, everything: true, ..Self::default() }
+    }
+
+    pub(super) fn are_of(&self, token: &Arc<()>) -> bool {
+        self.change.as_ref().is_some_and(|change| Arc::ptr_eq(change, token))
+    }
+
     /// Something has changed.
     pub(super) fn mark(&mut self) {
         self.any = true;

@@ -31,7 +31,7 @@ pub struct World {
     /// Numbers below `next_number` that no role has.
     free_numbers: Arc<Vec<RoleNumber>>,
     next_number: RoleNumber,
-    /// What has changed since the world was published.
+    /// What has changed since the change began that is being made.
     parts: Parts,
 }
 
@@ -172,9 +172,17 @@ impl World {
         })
     }
 
-    /// What has changed since this was asked last.
-    pub(super) fn take_parts(&mut self) -> Parts {
-        mem::take(&mut self.parts)
+    /// From now on, what changes is noted.
+    pub(super) fn begin(&mut self) -> Arc<()> {
+        let (parts, token) = Parts::begin();
+        self.parts = parts;
+        token
+    }
+
+    /// What has changed since the change of that token began: everything, if this is another world.
+    pub(super) fn end(&mut self, token: &Arc<()>) -> Parts {
+        let parts = mem::take(&mut self.parts);
+        if parts.are_of(token) { parts } else { Parts::everything() }
     }
 
     fn keys(&self, kind: Kind) -> impl Iterator<Item = &Key> {

@@ -57,13 +57,17 @@ fn worlds_shrink() {
 fn what_changes_nothing_is_no_change() {
     let mut world = World::default();
     let objects = || Kind::ALL.map(|kind| object(kind, 1, 1));
-    objects().into_iter().for_each(|object| world.apply(object));
-    assert!(!world.take_parts().is_empty());
-    objects().into_iter().for_each(|object| world.apply(object));
-    world.replace(Kind::Role, objects());
-    world.remove(Kind::Role, "ns1", "o2");
-    world.remove(Kind::ClusterRoleBinding, "", "o2");
-    assert!(world.take_parts().is_empty());
-    world.remove(Kind::RoleBinding, "ns1", "o1");
-    assert!(!world.take_parts().is_empty());
+    let is_change = |world: &mut World, change: &dyn Fn(&mut World)| {
+        let token = world.begin();
+        change(world);
+        !world.end(&token).is_empty()
+    };
+    let apply = |world: &mut World| objects().into_iter().for_each(|object| world.apply(object));
+    assert!(is_change(&mut world, &apply));
+    assert!(!is_change(&mut world, &apply));
+    assert!(!is_change(&mut world, &|world| world.replace(Kind::Role, objects())));
+    assert!(!is_change(&mut world, &|world| world.remove(Kind::Role, "ns1", "o2")));
+    assert!(!is_change(&mut world, &|world| world.remove(Kind::ClusterRoleBinding, "", "o2")));
+    assert!(is_change(&mut world, &|world| world.remove(Kind::RoleBinding, "ns1", "o1")));
+    assert!(is_change(&mut world, &|world| *world = World::default()));
 }
