@@ -30,7 +30,7 @@ pub enum Recorded {
     Allowed,
     /// They did not.
     Forbidden,
-    /// It ended before they were asked: with this status code.
+    /// It ended before they had an answer: with this status code.
     NotAsked(u16),
 }
 
@@ -86,6 +86,8 @@ impl Event {
             // UPSTREAM: whoever was authorized has the annotation. Without it a 401 failed
             // authentication, a 429 found no seat, a 403 failed impersonation (kube-apiserver 1.36)
             _ if matches!(code, 400 | 401 | 403 | 429) => Recorded::NotAsked(code),
+            // UPSTREAM: authorizers that could not decide leave this reason alone (kube-apiserver 1.36)
+            _ if raw.annotations.reason == "internal error" => Recorded::NotAsked(code),
             _ => Recorded::Allowed,
         };
         Ok(Self {
@@ -312,6 +314,11 @@ mod tests {
         check(code(401), Recorded::NotAsked(401));
         check(code(429), Recorded::NotAsked(429));
         check(code(403), Recorded::NotAsked(403));
+        check(code(500), Recorded::Allowed);
+        check(
+            json!({"annotations": {"authorization.k8s.io/reason": "internal error"}, "responseStatus": {"code": 500}}),
+            Recorded::NotAsked(500),
+        );
         check(decided("forbid", 403), Recorded::Forbidden);
         // An admission plugin refused what the authorizers allowed.
         check(decided("allow", 403), Recorded::Allowed);

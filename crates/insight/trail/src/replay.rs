@@ -58,7 +58,7 @@ pub struct Report {
     pub newly_refused: Vec<Group>,
     /// Refused then, allowed now; most frequent first.
     pub newly_allowed: Vec<Group>,
-    /// Requests that ended before authorization then, by status code.
+    /// Requests that ended before an authorizer answered then, by status code.
     pub not_asked: BTreeMap<u16, u64>,
     /// Events of another stage of a request that is counted by its last.
     pub other_stages: u64,

@@ -164,7 +164,7 @@ fn text(report: &Report, what_if: &str) -> String {
         report.still_allowed, report.still_refused
     ));
     for (code, count) in &report.not_asked {
-        out.push_str(&format!("not judged: {count} ended with {code} before authorization\n"));
+        out.push_str(&format!("not judged: {count} ended with {code} before an authorizer answered\n"));
     }
     if report.bad > 0 {
         out.push_str(&format!("not read: {} of {} lines\n", report.bad, report.lines));
