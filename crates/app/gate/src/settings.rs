@@ -250,7 +250,7 @@ impl Options {
         Ok(Authn {
             static_tokens,
             service_accounts: self.service_accounts()?,
-            anonymous: Anonymous::new(self.anonymous_auth, []),
+            anonymous: Anonymous::new(self.lets_anonymous_in(), []),
         })
     }
 

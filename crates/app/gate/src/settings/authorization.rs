@@ -103,6 +103,14 @@ const NO_ABAC: &str =
     "attribute-based access control is not supported; its policies can be written as RBAC objects";
 
 impl Options {
+    /// Whether requests without a credential are let in.
+    // UPSTREAM: the mode AlwaysAllow of the flag switches --anonymous-auth off with a warning, that of
+    // a configuration file does not (kube-apiserver 1.36)
+    pub(super) fn lets_anonymous_in(&self) -> bool {
+        let modes = self.authorization_mode.as_deref().unwrap_or_default();
+        self.anonymous_auth && !modes.iter().any(|mode| mode == "AlwaysAllow")
+    }
+
     /// The chain. Without a flag that says otherwise, RBAC alone.
     pub(crate) fn modes(&self, warnings: &mut Warnings) -> Result<Vec<ModeSetting>, LoadError> {
         let modes = match &self.authorization_config {
@@ -111,8 +119,11 @@ impl Options {
         };
         if modes.iter().any(|mode| matches!(mode, ModeSetting::AlwaysAllow)) {
             let flag = if self.authorization_config.is_some() { CONFIG } else { MODE };
-            let who =
-                if self.anonymous_auth { "everybody, anonymous clients included," } else { "every user" };
+            let who = if self.lets_anonymous_in() {
+                "everybody, anonymous clients included,"
+            } else {
+                "every user"
+            };
             warnings.add(
                 flag,
                 format!("AlwaysAllow: {who} may do everything that no authorizer before it denies"),

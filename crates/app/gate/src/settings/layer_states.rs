@@ -34,10 +34,10 @@ impl Options {
         );
         kinds.extend(authn.static_tokens.as_ref().map(|_| "static tokens".to_owned()));
         let anonymous =
-            if self.anonymous_auth { "anonymous requests let in" } else { "anonymous requests refused" };
+            if self.lets_anonymous_in() { "anonymous requests let in" } else { "anonymous requests refused" };
         kinds.push(anonymous.to_owned());
         let authentication = match (authority, &authn.service_accounts, &authn.static_tokens) {
-            (None, None, None) if self.anonymous_auth => State::Off,
+            (None, None, None) if self.lets_anonymous_in() => State::Off,
             _ => State::On,
         };
         let objects = match rbac {
@@ -51,10 +51,11 @@ impl Options {
                 other => other.label(),
             })
             .collect();
-        // Behind it nobody is asked, and nothing that is denied by nobody is refused.
-        let authorization = match modes.first() {
-            Some(ModeSetting::AlwaysAllow) => State::Off,
-            _ => State::On,
+        // Nobody behind it is asked, and of those in front of it only webhooks ever deny.
+        let mut in_front = modes.iter().take_while(|mode| !matches!(mode, ModeSetting::Webhook(..)));
+        let authorization = match in_front.any(|mode| matches!(mode, ModeSetting::AlwaysAllow)) {
+            true => State::Off,
+            false => State::On,
         };
         let limit = |limit: u32| if limit == 0 { "any number of".to_owned() } else { limit.to_string() };
         let admission = match (self.max_requests_inflight, self.max_mutating_requests_inflight) {

@@ -36,7 +36,14 @@ impl Options {
                 "name the networks that may, such as `--allow-cidr 10.0.0.0/8`",
             );
         }
-        if self.anonymous_auth {
+        if self.anonymous_auth && !self.lets_anonymous_in() {
+            warnings.add(
+                "--anonymous-auth",
+                "has no effect: AlwaysAllow switches it off, since anybody could do everything",
+                "use another authorizer",
+            );
+        }
+        if self.lets_anonymous_in() {
             warnings.add(
                 "--anonymous-auth",
                 "requests without a credential are let in as `system:anonymous`",

@@ -1,6 +1,7 @@
 use testkit::{Folder, Upstream};
 
 use super::*;
+use crate::status::State;
 
 /// The chain that options make, or what is wrong with them.
 fn chain(options: &Options) -> Result<(String, usize), String> {
@@ -37,6 +38,49 @@ fn modes_of_the_flag() {
     check(&modes(&["Webhook"]), Err("--authorization-webhook-config-file is required"));
     let folder = Options { rbac_from: Some("rbac".into()), ..modes(&["AlwaysAllow"]) };
     check(&folder, Err("--rbac-from: no authorizer"));
+}
+
+#[test]
+fn always_allow_lets_nobody_in_without_a_name() {
+    let check = |options: Options, expected: bool| {
+        let options = Options { anonymous_auth: true, ..options };
+        let authn = options.authn(&mut Warnings::default()).unwrap();
+        let modes = options.modes(&mut Warnings::default()).unwrap();
+        let states = options.layer_states(None, &authn, &modes, None);
+        let told = states.authentication.1.ends_with("anonymous requests let in");
+        assert_eq!((options.lets_anonymous_in(), told), (expected, expected));
+        let mut warnings = Warnings::default();
+        options.warn(&mut warnings, true, &authn);
+        let without_effect = warnings.0.iter().any(|warning| warning.message.starts_with("has no effect"));
+        assert_ne!(without_effect, expected);
+    };
+    check(Options::default(), true);
+    check(modes(&["RBAC"]), true);
+    check(modes(&["AlwaysAllow"]), false);
+    check(modes(&["RBAC", "AlwaysAllow"]), false);
+    let folder = Folder::new();
+    let file = "{apiVersion: apiserver.config.k8s.io/v1, kind: AuthorizationConfiguration, \
+                authorizers: [{type: AlwaysAllow, name: all}]}";
+    let file = folder.write("authz.yaml", file);
+    check(Options { authorization_config: Some(file), ..Options::default() }, true);
+}
+
+#[test]
+fn a_chain_that_refuses_nothing_is_off() {
+    let (server, folder) = (Upstream::that_says_yes(), Folder::new());
+    let file = folder.write("webhook.yaml", server.kubeconfig());
+    let check = |names: &[&str], expected: State| {
+        let webhook = names.contains(&"Webhook").then(|| file.clone());
+        let options = Options { authorization_webhook_config_file: webhook, ..modes(names) };
+        let authn = options.authn(&mut Warnings::default()).unwrap();
+        let modes = options.modes(&mut Warnings::default()).unwrap();
+        assert_eq!(options.layer_states(None, &authn, &modes, None).authorization.0, expected, "{names:?}");
+    };
+    check(&["RBAC"], State::On);
+    check(&["AlwaysDeny"], State::On);
+    check(&["AlwaysAllow", "Webhook"], State::Off);
+    check(&["RBAC", "AlwaysDeny", "AlwaysAllow"], State::Off);
+    check(&["Webhook", "AlwaysAllow"], State::On);
 }
 
 #[test]
