@@ -10,7 +10,7 @@ pub(crate) mod recall;
 use std::{borrow::Cow, net::IpAddr};
 
 use authn::{Attempt, Authn, Credentials, NoMemory};
-use authz::{Authz, Mode, Outcome, rbac::Rbac};
+use authz::{Authz, Mode, Outcome, node::Node, rbac::Rbac};
 use http::{HeaderMap, HeaderValue, header};
 use network::AllowList;
 use serde::{Deserialize, Serialize};
@@ -123,15 +123,25 @@ impl Options {
         Ok(self.modes(&mut Warnings::default())?.iter().any(|mode| matches!(mode, ModeSetting::Rbac)))
     }
 
-    /// The chain of authorizers of these options, over roles and bindings from elsewhere, and
+    /// The Node authorizer of these options, if they have one. It knows no objects yet.
+    ///
+    /// # Errors
+    /// As [`Options::load`].
+    pub fn node(&self) -> Result<Option<Node>, LoadError> {
+        let modes = self.modes(&mut Warnings::default())?;
+        let is_used = modes.iter().any(|mode| matches!(mode, ModeSetting::Node));
+        Ok(is_used.then(|| Node::new(self.feature_gates.pod_certificate_request)))
+    }
+
+    /// The chain of authorizers of these options, over pods, roles and bindings from elsewhere, and
     /// the names of the webhooks in it.
     ///
     /// # Errors
     /// As [`Options::load`].
-    pub fn authorizers(&self, rbac: &Rbac) -> Result<(Authz, Vec<String>), LoadError> {
+    pub fn authorizers(&self, node: &Node, rbac: &Rbac) -> Result<(Authz, Vec<String>), LoadError> {
         let mut webhooks = Vec::new();
         let modes = self.modes(&mut Warnings::default())?.into_iter();
-        let modes: Vec<Mode> = modes.map(|mode| mode.into_mode(rbac, &mut webhooks)).collect();
+        let modes: Vec<Mode> = modes.map(|mode| mode.into_mode(node, rbac, &mut webhooks)).collect();
         let names = modes.iter().filter_map(|mode| match mode {
             Mode::Webhook(webhook) => Some(webhook.name().to_owned()),
             _ => None,
@@ -140,18 +150,18 @@ impl Options {
         Ok((Authz::new(self.deny_list(), modes), names))
     }
 
-    /// The layers of a gate with these options, over roles and bindings from elsewhere. Files of
+    /// The layers of a gate with these options, over pods, roles and bindings from elsewhere. Files of
     /// the serving side (certificate, upstream) are not looked at.
     ///
     /// # Errors
     /// As [`Options::load`].
-    pub fn judge(&self, rbac: &Rbac) -> Result<Judge, LoadError> {
+    pub fn judge(&self, node: &Node, rbac: &Rbac) -> Result<Judge, LoadError> {
         let (_, authority) = self.authority()?;
         Ok(Judge {
             network: self.network()?,
             certificates: ClientCertificates { authority },
             authn: self.authn(&mut Warnings::default())?,
-            authz: self.authorizers(rbac)?.0,
+            authz: self.authorizers(node, rbac)?.0,
             audited: self.audit_log_path.is_some(),
         })
     }

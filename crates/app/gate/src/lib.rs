@@ -21,7 +21,6 @@ mod listen;
 mod options;
 mod own_paths;
 mod pipeline;
-mod rbac;
 mod recent;
 mod running;
 mod seats;
@@ -29,6 +28,7 @@ mod settings;
 mod stages;
 mod status;
 mod tokens;
+mod watches;
 mod webhook_metrics;
 mod worker;
 

@@ -139,10 +139,13 @@ pub struct FeatureGates {
     /// `ConstrainedImpersonation`: whether a right to impersonate can be limited to what is done
     /// with it. On, as by default in kube-apiserver 1.36; off, only the verb `impersonate` counts.
     pub constrained_impersonation: bool,
+    /// `PodCertificateRequest`: whether the Node authorizer judges requests of kubelets for certificates
+    /// of their pods. Off, as by default in kube-apiserver 1.36.
+    pub pod_certificate_request: bool,
 }
 
 impl Default for FeatureGates {
     fn default() -> Self {
-        Self { constrained_impersonation: true }
+        Self { constrained_impersonation: true, pod_certificate_request: false }
     }
 }

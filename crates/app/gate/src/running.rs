@@ -5,14 +5,16 @@ use std::{
     net::{SocketAddr, TcpListener},
     sync::Arc,
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ::upstream::{IdentityHeaders, Pool};
+use ::watch::Watch;
 use admission::MaxInFlight;
 use audit::Policy;
 use authz::{
     Authz, Impersonation,
+    node::Node,
     rbac::{Rbac, World},
 };
 use bytes::Bytes;
@@ -29,15 +31,15 @@ use types::Timestamp;
 
 use crate::{
     Settings, admin, listen,
-    rbac::RbacSource,
     settings::ModeSetting,
     status::Layers,
+    watches::Watches,
     webhook_metrics,
     worker::{Auditor, Bounds, Gate, Phase, Worker},
 };
 
-/// How long the roles and bindings of the upstream are waited for before the gate opens. It opens
-/// without them too: it then refuses everybody but `system:masters`, and says why.
+/// How long the objects of the upstream that authorizers decide by are waited for before the gate opens.
+/// It opens without them too: it then allows nothing that they would, and says why.
 const SYNC_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long the audit log may take to write what it has when the gate ends.
@@ -222,26 +224,37 @@ pub fn start(settings: Settings) -> Result<Running, StartError> {
 pub(crate) fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, StartError> {
     let upstream = Arc::new(settings.upstream);
     let identity_headers = IdentityHeaders::default();
-    let needed = settings.modes.iter().any(|mode| matches!(mode, ModeSetting::Rbac));
-    let (rbac, source) = match settings.rbac {
-        _ if !needed => (Rbac::default(), RbacSource::Unused),
+    let is_used = |mode: fn(&ModeSetting) -> bool| settings.modes.iter().any(mode);
+    let mut watches = Watches::default();
+    let rbac = match settings.rbac {
         Some(objects) => {
             let mut world = World::default();
             objects.into_iter().for_each(|object| world.apply(object));
-            (Rbac::new(world), RbacSource::Folder)
+            Rbac::new(world)
         }
         None => {
             let rbac = Rbac::default();
-            let _within = runtime.enter();
-            let watch = ::watch::Watch::rbac(Arc::clone(&upstream), rbac.clone());
-            if let Err(error) = runtime.block_on(watch.synced(SYNC_WITHIN)) {
-                tracing::warn!(%error, "the gate opens without them, and allows nothing that they would");
+            if is_used(|mode| matches!(mode, ModeSetting::Rbac)) {
+                let _within = runtime.enter();
+                watches.0.push(Watch::rbac(Arc::clone(&upstream), rbac.clone()));
             }
-            (rbac, RbacSource::Watch(watch))
+            rbac
         }
     };
+    let node = Node::new(settings.feature_gates.pod_certificate_request);
+    if is_used(|mode| matches!(mode, ModeSetting::Node)) {
+        let _within = runtime.enter();
+        watches.0.push(Watch::node(Arc::clone(&upstream), node.clone()));
+    }
+    let opens_by = Instant::now() + SYNC_WITHIN;
+    for watch in &watches.0 {
+        let left = opens_by.saturating_duration_since(Instant::now());
+        if let Err(error) = runtime.block_on(watch.synced(left)) {
+            tracing::warn!(%error, "the gate opens without them, and allows nothing that they would");
+        }
+    }
     let mut webhooks = Vec::new();
-    let modes = settings.modes.into_iter().map(|mode| mode.into_mode(&rbac, &mut webhooks));
+    let modes = settings.modes.into_iter().map(|mode| mode.into_mode(&node, &rbac, &mut webhooks));
     let authz = Authz::new(settings.deny, modes.collect());
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     let audit = match settings.audit {
@@ -271,7 +284,7 @@ pub(crate) fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, St
         remote,
         authz,
         impersonation: Impersonation::new(settings.feature_gates.constrained_impersonation),
-        rbac: source,
+        watches,
         in_flight: MaxInFlight::new(settings.limits),
         audit,
         metrics,

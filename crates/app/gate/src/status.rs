@@ -86,7 +86,7 @@ impl Layers {
         ];
         for layer in &mut layers {
             let degraded = match layer.number {
-                4 => gate.rbac.degraded(),
+                4 => gate.watches.degraded(),
                 6 => gate.audit.as_ref().and_then(|audit| {
                     let degraded = audit.sink.status().degraded?;
                     Some((Timestamp::try_from(degraded.since).unwrap_or(self.started), degraded.reason))

@@ -16,8 +16,8 @@ use types::User;
 use upstream::{CannotExpress, Identity, IdentityHeaders, Pool, Upstream};
 
 use crate::{
-    certificate::ClientCertificates, http1, own_paths::OwnPaths, rbac::RbacSource, recent::Recent,
-    seats::Seats, status::Layers, tokens::RecentTokens,
+    certificate::ClientCertificates, http1, own_paths::OwnPaths, recent::Recent, seats::Seats,
+    status::Layers, tokens::RecentTokens, watches::Watches,
 };
 
 /// Bounds on what a client may use up before anybody knows who it is, and on waiting for upstream.
@@ -78,7 +78,7 @@ pub(crate) struct Gate {
     pub(crate) remote: remote::Remote,
     pub(crate) authz: Authz,
     pub(crate) impersonation: Impersonation,
-    pub(crate) rbac: RbacSource,
+    pub(crate) watches: Watches,
     pub(crate) in_flight: MaxInFlight,
     pub(crate) audit: Option<Auditor>,
     pub(crate) metrics: telemetry::Metrics,
@@ -98,7 +98,7 @@ impl Gate {
         if *self.phase.borrow() != Phase::Open {
             return Some("the gate is shutting down".to_owned());
         }
-        self.rbac.not_known()
+        self.watches.not_known()
     }
 }
 

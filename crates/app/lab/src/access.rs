@@ -1,15 +1,19 @@
-//! Who may do what in the lab: RBAC over the lab's own objects, for what kube-apiserver asks its
-//! authorizer beside the request itself: reviews, and who may grant what.
+//! Who may do what in the lab: Node and RBAC over the lab's own objects, for what kube-apiserver asks
+//! its authorizers beside the request itself: reviews, and who may grant what.
 
 mod grants;
 
-use std::{fmt::Display, sync::Arc};
-
 use authz::{
     Authz, DenyList, Mode,
-    rbac::{Kind, Rbac, RbacObject, World},
+    node::{self, Graph, Node, NodeObject},
+    rbac::{self, Rbac, RbacObject, World},
 };
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+use k8s_openapi::api::{
+    core::v1::{PersistentVolume, Pod},
+    rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding},
+    resource::v1::ResourceSlice,
+    storage::v1::VolumeAttachment,
+};
 use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,6 +26,7 @@ pub(crate) use grants::Write;
 /// The lab's authorizer. It follows the store when it is asked, so that an answer is never older than
 /// the question.
 pub(crate) struct Access {
+    node: Node,
     rbac: Rbac,
     authz: Authz,
     /// Up to which revision the store is known; `None` before the first question.
@@ -30,9 +35,9 @@ pub(crate) struct Access {
 
 impl Default for Access {
     fn default() -> Self {
-        let rbac = Rbac::default();
-        let authz = Authz::new(DenyList::default(), vec![Mode::Rbac(rbac.clone())]);
-        Self { rbac, authz, seen: Mutex::new(None) }
+        let (node, rbac) = (Node::default(), Rbac::default());
+        let modes = vec![Mode::Node(node.clone()), Mode::Rbac(rbac.clone())];
+        Self { node, rbac, authz: Authz::new(DenyList::default(), modes), seen: Mutex::new(None) }
     }
 }
 
@@ -55,55 +60,91 @@ impl Access {
             return;
         }
         if let Some(Ok((events, revision))) = seen.map(|revision| store.events_after(revision)) {
-            let ours: Vec<&Arc<Event>> =
-                events.iter().filter(|event| kind_of(&event.key).is_some()).collect();
-            if !ours.is_empty() {
-                self.rbac.update(|world| ours.iter().for_each(|event| take(world, event)));
+            let of_rbac: Vec<&Event> =
+                events.iter().filter(|event| rbac_kind(&event.key).is_some()).map(|event| &**event).collect();
+            if !of_rbac.is_empty() {
+                self.rbac.update(|world| of_rbac.into_iter().for_each(|event| tell_rbac(world, event)));
             }
+            self.node.update(|graph| events.iter().for_each(|event| tell_node(graph, event)));
             *seen = Some(revision);
             return;
         }
         let (objects, revision) = store.everything();
         self.rbac.update(|world| {
-            for kind in Kind::ALL {
-                let of_kind = objects.iter().filter(|(key, _)| kind_of(key) == Some(kind));
-                world.replace(kind, of_kind.filter_map(|(key, object)| read(kind, key, object)));
+            for kind in rbac::Kind::ALL {
+                let of_kind = objects.iter().filter(|(key, _)| rbac_kind(key) == Some(kind));
+                world.replace(kind, of_kind.filter_map(|(key, object)| rbac_object(kind, key, object)));
+            }
+        });
+        self.node.update(|graph| {
+            for kind in node::Kind::ALL {
+                let of_kind = objects.iter().filter(|(key, _)| node_kind(key) == Some(kind));
+                graph.replace(kind, of_kind.filter_map(|(key, object)| node_object(kind, key, object)));
             }
         });
         *seen = Some(revision);
     }
 }
 
-fn take(world: &mut World, event: &Event) {
-    let Some(kind) = kind_of(&event.key) else { return };
-    match read(kind, &event.key, &event.object) {
+fn tell_rbac(world: &mut World, event: &Event) {
+    let Some(kind) = rbac_kind(&event.key) else { return };
+    match rbac_object(kind, &event.key, &event.object) {
         Some(object) if !event.deleted => world.apply(object),
         _ => world.remove(kind, &event.key.namespace, &event.key.name),
     }
 }
 
-fn kind_of(key: &Key) -> Option<Kind> {
+fn tell_node(graph: &mut Graph, event: &Event) {
+    let Some(kind) = node_kind(&event.key) else { return };
+    match node_object(kind, &event.key, &event.object) {
+        Some(object) if !event.deleted => graph.apply(object),
+        _ => graph.remove(kind, &event.key.namespace, &event.key.name),
+    }
+}
+
+fn rbac_kind(key: &Key) -> Option<rbac::Kind> {
     Some(match &*key.resource {
-        "roles" => Kind::Role,
-        "clusterroles" => Kind::ClusterRole,
-        "rolebindings" => Kind::RoleBinding,
-        "clusterrolebindings" => Kind::ClusterRoleBinding,
+        "roles" => rbac::Kind::Role,
+        "clusterroles" => rbac::Kind::ClusterRole,
+        "rolebindings" => rbac::Kind::RoleBinding,
+        "clusterrolebindings" => rbac::Kind::ClusterRoleBinding,
         _ => return None,
     })
 }
 
-/// An object as the authorizer takes it. One that cannot be read grants nothing.
-fn read(kind: Kind, key: &Key, object: &Value) -> Option<RbacObject> {
-    fn as_type<'a, T: Deserialize<'a> + Into<RbacObject>>(
-        object: &'a Value,
-    ) -> Result<RbacObject, impl Display> {
-        T::deserialize(object).map(Into::into)
+fn node_kind(key: &Key) -> Option<node::Kind> {
+    Some(match &*key.resource {
+        "pods" => node::Kind::Pod,
+        "persistentvolumes" => node::Kind::PersistentVolume,
+        "volumeattachments" => node::Kind::VolumeAttachment,
+        "resourceslices" => node::Kind::ResourceSlice,
+        _ => return None,
+    })
+}
+
+fn rbac_object(kind: rbac::Kind, key: &Key, object: &Value) -> Option<RbacObject> {
+    match kind {
+        rbac::Kind::Role => read::<Role, _>(key, object),
+        rbac::Kind::ClusterRole => read::<ClusterRole, _>(key, object),
+        rbac::Kind::RoleBinding => read::<RoleBinding, _>(key, object),
+        rbac::Kind::ClusterRoleBinding => read::<ClusterRoleBinding, _>(key, object),
     }
-    let read = match kind {
-        Kind::Role => as_type::<Role>(object).map_err(|e| e.to_string()),
-        Kind::ClusterRole => as_type::<ClusterRole>(object).map_err(|e| e.to_string()),
-        Kind::RoleBinding => as_type::<RoleBinding>(object).map_err(|e| e.to_string()),
-        Kind::ClusterRoleBinding => as_type::<ClusterRoleBinding>(object).map_err(|e| e.to_string()),
-    };
-    read.inspect_err(|error| tracing::error!(?key, error, "an RBAC object cannot be read")).ok()
+}
+
+fn node_object(kind: node::Kind, key: &Key, object: &Value) -> Option<NodeObject> {
+    match kind {
+        node::Kind::Pod => read::<Pod, _>(key, object),
+        node::Kind::PersistentVolume => read::<PersistentVolume, _>(key, object),
+        node::Kind::VolumeAttachment => read::<VolumeAttachment, _>(key, object),
+        node::Kind::ResourceSlice => read::<ResourceSlice, _>(key, object),
+        // Their gate is off, and nobody asks about them.
+        node::Kind::PodCertificateRequest => None,
+    }
+}
+
+/// An object as the authorizer takes it. One that cannot be read grants nothing.
+fn read<'a, T: Deserialize<'a>, O: From<T>>(key: &Key, object: &'a Value) -> Option<O> {
+    let read = T::deserialize(object).map(O::from);
+    read.inspect_err(|error| tracing::error!(?key, %error, "an object cannot be read and grants nothing"))
+        .ok()
 }

@@ -331,16 +331,19 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
 }
 
 /// What the gate may ask in its own name, as by its ClusterRole in front of a cluster: it follows roles
-/// and bindings, and looks up what a token names. Nothing else: a request for which the gate has
+/// and bindings, pods and volumes, and looks up what a token names. Nothing else: a request for which the gate has
 /// forgotten to say whose it is must not pass as one of its own.
 fn is_the_gates_own(call: &Call<'_>, route: &Route) -> bool {
     let Route::Resource(target) = route else { return false };
     let kind = target.kind;
     let is_known = match kind.group {
         "rbac.authorization.k8s.io" => true,
-        "" => {
-            matches!(kind.plural, "serviceaccounts" | "pods" | "nodes" | "secrets") && target.name.is_some()
-        }
+        "" => match target.name {
+            Some(_) => matches!(kind.plural, "serviceaccounts" | "pods" | "nodes" | "secrets"),
+            None => matches!(kind.plural, "pods" | "persistentvolumes") && target.namespace.is_none(),
+        },
+        "storage.k8s.io" => kind.plural == "volumeattachments" && target.name.is_none(),
+        "resource.k8s.io" => kind.plural == "resourceslices" && target.name.is_none(),
         _ => false,
     };
     is_known && target.subresource.is_none() && call.method == Method::GET

@@ -59,10 +59,10 @@ impl Family for Node {
         kind.as_str()
     }
 
-    /// Clusters older than 1.34 have no ResourceSlices of this version, and PodCertificateRequests are
+    /// Clusters older than 1.34 have no ResourceSlices of this version, PodCertificateRequests are not
     /// not served by default.
     fn may_be_absent(kind: node::Kind) -> bool {
-        matches!(kind, node::Kind::ResourceSlice | node::Kind::PodCertificateRequest)
+        kind != node::Kind::Pod
     }
 
     fn write(&self, changes: impl Iterator<Item = Change<Self>>) {

@@ -42,7 +42,7 @@ use tokio::{
 use types::Timestamp;
 use upstream::{IdentityHeaders, OwnService, Pool, Upstream};
 
-pub use self::list::{ListError, list_rbac};
+pub use self::list::{ListError, list_node, list_rbac};
 pub use self::status::{Health, KindStatus};
 use self::{
     family::Family,
@@ -112,6 +112,11 @@ impl Watch {
         let kinds = self.status();
         let waiting = kinds.iter().filter(|kind| !kind.synced).map(KindStatus::to_string).collect();
         Err(NotSynced { of: self.of, after: within, waiting })
+    }
+
+    /// Whose objects these are, in words: `RBAC objects`.
+    pub fn of(&self) -> &'static str {
+        self.of
     }
 
     /// How each kind fares now.

@@ -63,6 +63,10 @@ impl<K: Eq + Hash + Clone, V: Clone> Shards<K, V> {
         self.branches.iter().flat_map(|branch| branch.iter()).flat_map(|leaf| leaf.iter())
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
     /// A leaf uses the lowest and the highest bits of its own hash; other ones choose the leaf.
     fn place_of(&self, key: &(impl Hash + ?Sized)) -> (usize, usize) {
         let bits = (self.hasher.hash_one(key) >> 32) as usize;

@@ -8,6 +8,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
     sync::Arc,
+    thread,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -58,7 +59,6 @@ const LEFT_OUT_AT_MOST: &[(&str, usize)] = &[
     (CONDITIONS, 23),
     (ESCALATION, 2),
     (FRONT_PROXY, 8),
-    (NODE, 12),
     (OPENID, 15),
     (PARTIAL, 1),
     (UPGRADES, 20),
@@ -67,7 +67,6 @@ const LEFT_OUT_AT_MOST: &[(&str, usize)] = &[
 const CONDITIONS: &str = "anonymous conditions need AuthenticationConfiguration";
 const ESCALATION: &str = "RBAC escalation, which the API server judges by the body";
 const FRONT_PROXY: &str = "front proxy";
-const NODE: &str = "the Node authorizer";
 const OPENID: &str = "OpenID Connect";
 const PARTIAL: &str = "the recording does not tell the whole request line";
 const UPGRADES: &str = "upgrades, which the gate's own tests send";
@@ -150,7 +149,6 @@ fn part_of(given: &Given, expect: &Expect) -> Part {
         _ if given.instance == "cond" => {
             return Part::LeftOut(CONDITIONS);
         }
-        "cert:node1" => return Part::LeftOut(NODE),
         // The recorded servers trust one CA for clients and for front proxies: a certificate that is no
         // client's is an error there because it is no front proxy's either.
         "cert:proxy" | "cert:nobodycn" => return Part::LeftOut(FRONT_PROXY),
@@ -173,6 +171,8 @@ fn part_of(given: &Given, expect: &Expect) -> Part {
         403 if message.is_some_and(|text| text.contains("is attempting to grant")) => {
             Part::LeftOut(ESCALATION)
         }
+        // NodeRestriction, which the API server judges by the object.
+        403 if message.is_some_and(|text| text.contains("is not allowed to modify node")) => Part::PassedOn,
         403 => Part::Decided,
         400 if message.is_some_and(|text| text.contains("without impersonating a user")) => Part::Decided,
         _ => Part::PassedOn,
@@ -191,12 +191,13 @@ struct Instance {
 impl Instance {
     fn start(setup: &Value, bootstrap: &Value, anonymous: bool) -> Result<Self, String> {
         let recorded = Arc::new(Mutex::new(None::<Reply>));
+        let objects = setup.get("setupObjects").and_then(Value::as_array).ok_or("no setupObjects")?;
+        let pods: Vec<Value> = objects.iter().filter_map(pod).collect();
         let upstream = Upstream::start({
             let recorded = recorded.clone();
-            move |request| answer(request, &recorded)
+            move |request| answer(request, &recorded, &pods)
         });
         let mut items = bootstrap.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
-        let objects = setup.get("setupObjects").and_then(Value::as_array).ok_or("no setupObjects")?;
         items.extend(objects.iter().filter_map(rbac_object));
         let world = json!({ "apiVersion": "v1", "kind": "List", "items": items });
         let keys = testkit::Folder::new();
@@ -206,6 +207,7 @@ impl Instance {
         let fixture = Fixture::start(upstream, &world, |options, folder| {
             options.token_auth_file = Some(folder.write("tokens.csv", csv));
             options.anonymous_auth = anonymous;
+            options.authorization_mode = Some(vec!["Node".to_owned(), "RBAC".to_owned()]);
             options.service_account_key_file = vec![pki.path("sa.pub")];
             options.service_account_issuer = vec![ISSUER.to_owned()];
         })?;
@@ -219,6 +221,7 @@ impl Instance {
             ("carol", client(Some("carol"), &["dev"], false)),
             ("bob", client(Some("bob"), &[], false)),
             ("dave", client(Some("dave"), &[], false)),
+            ("node1", client(Some("system:node:node1"), &["system:nodes"], false)),
             ("imp", client(Some("imp"), &["impersonators"], false)),
             ("nobodycn", client(None, &["dev"], false)),
             ("srveku", client(Some("bob"), &[], true)),
@@ -320,7 +323,23 @@ fn is_impersonate_user(name: &str) -> bool {
 
 /// The player: what the gate asks of its own accord is answered; a client's line gets the recorded
 /// answer, or `418 reached` where a layer should have answered.
-fn answer(request: &Message, recorded: &Mutex<Option<Reply>>) -> Reply {
+fn answer(request: &Message, recorded: &Mutex<Option<Reply>>, pods: &[Value]) -> Reply {
+    if request.header("impersonate-user").is_none()
+        && let Some((path, query)) = request.line.split(' ').nth(1).and_then(|target| target.split_once('?'))
+    {
+        // What the Node authorizer is kept up to date by.
+        if query.contains("watch=true") {
+            // Nothing changes.
+            loop {
+                thread::park();
+            }
+        }
+        let items = if path == "/api/v1/pods" { pods } else { &[] };
+        return Reply::json(
+            200,
+            &json!({ "metadata": { "resourceVersion": "1" }, "items": items }).to_string(),
+        );
+    }
     let (namespace, name, uid) = ROBOT;
     let lookup = format!("GET /api/v1/namespaces/{namespace}/serviceaccounts/{name} ");
     if request.line.starts_with(&lookup) && request.header("impersonate-user").is_none() {
@@ -343,6 +362,15 @@ fn recorded_answer(expect: &Expect, id: &str) -> Reply {
     let length = if bodiless { String::new() } else { format!("content-length: {}\r\n", body.len()) };
     let head = format!("HTTP/1.1 {} Recorded\r\nx-player: {id}\r\n{length}\r\n", expect.status);
     Reply::Bytes([head.into_bytes(), if bodiless { Vec::new() } else { body.into_bytes() }].concat())
+}
+
+/// An object of the recording, if it is a pod; where it is says in which namespace.
+fn pod(entry: &Value) -> Option<Value> {
+    let path = entry.get("path")?.as_str()?;
+    let namespace = path.strip_prefix("/api/v1/namespaces/")?.strip_suffix("/pods")?;
+    let mut pod = entry.get("object")?.clone();
+    pod.get_mut("metadata")?.as_object_mut()?.insert("namespace".to_owned(), namespace.into());
+    Some(pod)
 }
 
 /// An object of the recording, if it is about RBAC.

@@ -74,7 +74,8 @@ fn check(case: &Case, constrained: bool, flip: &mut Flip) -> Outcome {
     let world = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
     let mut fixture = Fixture::start(upstream, &world, |options, folder| {
         options.token_auth_file = Some(folder.write("tokens.csv", tokens));
-        options.feature_gates = FeatureGates { constrained_impersonation: constrained };
+        options.feature_gates =
+            FeatureGates { constrained_impersonation: constrained, ..FeatureGates::default() };
     })?;
     for (number, (request, expected)) in requests.iter().zip(&results).enumerate() {
         send(&mut fixture, number, request, expected, flip)

@@ -108,7 +108,7 @@ fn recall(gate: &Gate, past: &Past) -> Recalled {
         requester: event.as_ref().filter(|event| event.impersonated.is_some()).map(|e| e.requester.clone()),
         allowed: !past.verdicts.refused(),
         layers,
-        changed_since: gate.rbac.changed().filter(|changed| *changed > past.at),
+        changed_since: gate.watches.changed().filter(|changed| *changed > past.at),
         now,
     }
 }

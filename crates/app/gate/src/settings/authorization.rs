@@ -8,6 +8,7 @@ use std::{
 
 use authz::{
     Mode,
+    node::Node,
     rbac::Rbac,
     webhook::{FailurePolicy, ReviewVersion},
 };
@@ -31,6 +32,8 @@ const DEFAULT_WEBHOOK: &str = "default";
 
 /// An authorizer of the chain, before the objects are there that it decides by.
 pub(crate) enum ModeSetting {
+    /// By what the pods of a kubelet's node need.
+    Node,
     /// By roles and bindings.
     Rbac,
     /// Everything goes.
@@ -45,6 +48,7 @@ impl ModeSetting {
     /// As `portcullis status` names it.
     pub(super) fn label(&self) -> String {
         match self {
+            Self::Node => "Node, pods and volumes watched upstream".to_owned(),
             Self::Rbac => "RBAC".to_owned(),
             Self::AlwaysAllow => "AlwaysAllow".to_owned(),
             Self::AlwaysDeny => "AlwaysDeny".to_owned(),
@@ -52,9 +56,10 @@ impl ModeSetting {
         }
     }
 
-    /// The authorizer, over these roles and bindings. The client of a webhook goes to `webhooks`.
-    pub(crate) fn into_mode(self, rbac: &Rbac, webhooks: &mut Vec<Webhook>) -> Mode {
+    /// The authorizer, over what these know. The client of a webhook goes to `webhooks`.
+    pub(crate) fn into_mode(self, node: &Node, rbac: &Rbac, webhooks: &mut Vec<Webhook>) -> Mode {
         match self {
+            Self::Node => Mode::Node(node.clone()),
             Self::Rbac => Mode::Rbac(rbac.clone()),
             Self::AlwaysAllow => Mode::AlwaysAllow,
             Self::AlwaysDeny => Mode::AlwaysDeny,
@@ -73,7 +78,7 @@ impl ModeSetting {
             AuthorizerKind::Rbac => Ok(Self::Rbac),
             AuthorizerKind::AlwaysAllow => Ok(Self::AlwaysAllow),
             AuthorizerKind::AlwaysDeny => Ok(Self::AlwaysDeny),
-            AuthorizerKind::Node => refuse("the gate does not decide for nodes yet"),
+            AuthorizerKind::Node => Ok(Self::Node),
             AuthorizerKind::Abac => refuse(NO_ABAC),
             AuthorizerKind::Webhook(webhook) => Self::webhook(&authorizer.name, *webhook, flag),
         }

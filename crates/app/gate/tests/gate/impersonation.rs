@@ -192,7 +192,7 @@ fn a_right_can_be_limited_to_what_is_done_with_it() {
     assert_eq!(ask(&constrained, "narrow", POD, &bob), 200);
     assert_eq!(ask(&constrained, "narrow", list, &bob), 403, "bob may, but narrow may not as bob");
     assert_eq!(constrained.upstream.take().len(), 1);
-    let legacy = world_with(FeatureGates { constrained_impersonation: false });
+    let legacy = world_with(FeatureGates { constrained_impersonation: false, ..FeatureGates::default() });
     assert_eq!(ask(&legacy, "narrow", POD, &bob), 403);
     assert_eq!(legacy.upstream.take(), []);
     assert_eq!(ask(&legacy, "imp", POD, &ALICE), 200);

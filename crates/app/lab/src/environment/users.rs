@@ -59,7 +59,7 @@ pub const WITH_CERTIFICATE: &[SeededUser] = &[
         organizations: &["system:nodes"],
         namespace: "default",
         issue: Issue::Valid,
-        about: "a kubelet",
+        about: "the kubelet of node1: reads what its pods need",
     },
     SeededUser {
         file: "expired",

@@ -219,7 +219,7 @@ pub(crate) fn pod(name: &str) -> Value {
 pub(crate) const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 pub(crate) const PODS: &str = "/api/v1/namespaces/default/pods";
 
-/// The gate follows roles and looks up what tokens name. A request for which it forgot to say whose it
+/// The gate follows roles, pods and volumes, and looks up what tokens name. A request for which it forgot to say whose it
 /// is must not pass as its own.
 #[test]
 fn the_gate_may_read_little_in_its_own_name() {
@@ -235,13 +235,17 @@ fn the_gate_may_read_little_in_its_own_name() {
     };
     let roles = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
     check(&format!("GET {roles}"), None, 200);
+    check("GET /api/v1/pods", None, 200);
+    check("GET /api/v1/persistentvolumes", None, 200);
     check("GET /api/v1/nodes/node1", None, 200);
     check("GET /api/v1/namespaces/default/serviceaccounts/default", None, 200);
     check("GET /api/v1/namespaces/default/secrets/nope", None, 404);
     for line in [
         &format!("POST {roles}"),
         "GET /api/v1/secrets",
-        "GET /api/v1/pods?watch=1",
+        "GET /api/v1/configmaps?watch=1",
+        "GET /api/v1/namespaces/default/pods",
+        "DELETE /api/v1/persistentvolumes",
         "GET /api/v1/namespaces/default/configmaps/x",
         "GET /api/v1/namespaces/default/pods/x/log",
         "DELETE /api/v1/nodes/node1",

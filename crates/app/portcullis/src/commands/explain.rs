@@ -116,7 +116,8 @@ impl Explain {
         let objects = if reads_rbac { world::objects(&rbac, &self.live)? } else { Vec::new() };
         let cluster = Cluster::new(objects);
         let explain = |options: &Options| {
-            let judge = options.judge(cluster.rbac()).map_err(failed)?;
+            let node = world::node(options, &self.live)?;
+            let judge = options.judge(&node, cluster.rbac()).map_err(failed)?;
             let now = Timestamp::now();
             Ok(judge.explain(address, &shown, &question, now, |question| facts.answer(question)))
         };

@@ -125,6 +125,7 @@ impl Lab {
             format!("--service-account-issuer={}", token::ISSUER),
             format!("--api-audiences={}", token::AUDIENCE),
             "--anonymous-auth=false".to_owned(),
+            "--authorization-mode=Node,RBAC".to_owned(),
             // A person waits for it.
             "--shutdown-grace=2s".to_owned(),
             format!("--audit-log-path={}", file(environment.path("audit.log"))?),

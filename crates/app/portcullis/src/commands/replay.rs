@@ -14,7 +14,12 @@ use gate::Options;
 use reach::Cluster;
 use trail::{Group, Replay as Run, Report};
 
-use super::{explain::failed, question::Output, what_if::WhatIf, world::World};
+use super::{
+    explain::failed,
+    question::Output,
+    what_if::WhatIf,
+    world::{self, World},
+};
 use crate::exit::{self, Failure};
 
 /// Put the requests of an audit log before another authorization setting: who would be refused?
@@ -48,7 +53,8 @@ impl Replay {
         self.what_if.apply(&mut options);
         let rbac = options.reads_rbac().map_err(failed)?;
         let cluster = if rbac { self.world.cluster()? } else { Cluster::default() };
-        let (authz, webhooks) = options.authorizers(cluster.rbac()).map_err(failed)?;
+        let (authz, webhooks) =
+            options.authorizers(&world::node(&options, &self.world.live)?, cluster.rbac()).map_err(failed)?;
         if let Some(webhook) = webhooks.first() {
             return Err(Failure::usage(format!(
                 "webhook `{webhook}`: a replay asks nobody; leave webhooks out of the setting that is tried"

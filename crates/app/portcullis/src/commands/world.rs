@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use authz::rbac::RbacObject;
+use authz::{node::Node, rbac::RbacObject};
 use reach::Cluster;
 use upstream::{Limits, Upstream};
 
@@ -30,7 +30,8 @@ pub(super) struct World {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Which cluster")]
 pub(super) struct Live {
-    /// A kubeconfig of somebody who may list roles and bindings; nothing else is read [env: KUBECONFIG]
+    /// A kubeconfig of somebody who may list roles and bindings and, with Node among the authorizers, pods and
+    /// volumes; nothing else is read [env: KUBECONFIG]
     #[arg(long, value_name = "FILE")]
     pub(super) kubeconfig: Option<PathBuf>,
     /// The context to take [default: the file's current-context]
@@ -65,6 +66,22 @@ pub(super) fn objects(rbac: &RbacFrom, live: &Live) -> Result<Vec<RbacObject>, F
             })
         }
     }
+}
+
+/// The Node authorizer of the options over the pods and volumes of the cluster; one that knows nothing
+/// where they have none. A folder has no say about pods.
+pub(super) fn node(options: &gate::Options, live: &Live) -> Result<Node, Failure> {
+    let failed = |error: gate::LoadError| Failure::could_not_run(error);
+    let Some(node) = options.node().map_err(failed)? else { return Ok(Node::default()) };
+    if !live.is_given() {
+        return Err(Failure::usage(
+            "the Node authorizer decides by the pods of a cluster: give `--kubeconfig FILE` or leave Node out of \
+             `--authorization-mode`",
+        ));
+    }
+    let listed = runtime()?.block_on(watch::list_node(live.upstream()?)).map_err(Failure::could_not_run)?;
+    node.update(|graph| listed.into_iter().for_each(|object| graph.apply(object)));
+    Ok(node)
 }
 
 impl Live {

@@ -48,7 +48,7 @@ struct NodeUse {
 pub(super) enum Object {
     Pod(Arc<PodVertex>),
     Volume(Arc<VolumeVertex>),
-    /// The node it belongs to; never empty.
+    /// The node it belongs to; empty for none.
     Bound(Arc<str>),
 }
 
@@ -109,7 +109,13 @@ impl Graph {
         }
     }
 
-    /// How many objects of `kind` give a node access to anything, by counting them.
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.reached.is_empty() && self.volumes.is_empty() && self.nodes.is_empty()
+    }
+
+    /// How many objects of `kind` are kept, by counting them; pods without a node and volumes without a
+    /// claim are not.
     pub fn count(&self, kind: Kind) -> usize {
         self.keys(kind).count()
     }
@@ -207,12 +213,7 @@ impl Graph {
     // immutable (kube-apiserver 1.36)
     fn apply_bound(&mut self, key: Key, node: &str) {
         let known = self.objects.get(&key.borrowed());
-        if known.is_some_and(|known| key.kind != VertexKind::VolumeAttachment || known.is_of(node)) {
-            return;
-        }
-        if node.is_empty() {
-            self.remove_object(key.borrowed());
-        } else {
+        if known.is_none_or(|known| key.kind == VertexKind::VolumeAttachment && !known.is_of(node)) {
             self.put(key, Object::Bound(node.into()));
         }
     }

@@ -14,10 +14,14 @@ pub(super) struct Setting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gate {
     ConstrainedImpersonation,
+    PodCertificateRequest,
 }
 
 impl Gate {
-    const ALL: [(&'static str, Self); 1] = [("ConstrainedImpersonation", Self::ConstrainedImpersonation)];
+    const ALL: [(&'static str, Self); 2] = [
+        ("ConstrainedImpersonation", Self::ConstrainedImpersonation),
+        ("PodCertificateRequest", Self::PodCertificateRequest),
+    ];
 }
 
 /// Reads `Name=true`, blanks around both allowed.
@@ -40,6 +44,7 @@ pub(super) fn all(settings: &[Setting]) -> FeatureGates {
     for Setting { gate, on } in settings {
         match gate {
             Gate::ConstrainedImpersonation => gates.constrained_impersonation = *on,
+            Gate::PodCertificateRequest => gates.pod_certificate_request = *on,
         }
     }
     gates
@@ -53,7 +58,8 @@ mod tests {
     fn known_gates_only() {
         let check = |text: &str, expected: Result<bool, &str>| match (setting(text), expected) {
             (Ok(found), Ok(on)) => {
-                assert_eq!(all(&[found]), FeatureGates { constrained_impersonation: on }, "{text}");
+                let expected = FeatureGates { constrained_impersonation: on, ..FeatureGates::default() };
+                assert_eq!(all(&[found]), expected, "{text}");
             }
             (Err(error), Err(why)) => assert!(error.contains(why), "{text}: {error}"),
             (found, _) => panic!("{text}: {found:?}"),
@@ -66,6 +72,7 @@ mod tests {
         check("AllBeta=false", Err("`AllBeta` is none of"));
         check("constrainedimpersonation=false", Err("`constrainedimpersonation` is none of"));
         check("=true", Err("`` is none of"));
+        assert!(all(&[setting("PodCertificateRequest=true").unwrap()]).pod_certificate_request);
         let settings = ["ConstrainedImpersonation=false", "ConstrainedImpersonation=true"].map(setting);
         assert_eq!(all(&settings.map(Result::unwrap)), FeatureGates::default());
     }
