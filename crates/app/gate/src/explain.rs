@@ -15,8 +15,8 @@ use http::{HeaderMap, HeaderValue, header};
 use network::AllowList;
 use serde::{Deserialize, Serialize};
 use types::{
-    Answer, Answers, Attributes, Decision, Evidence, Layer, Question, Reason, Secret, Step, Timestamp, Trace,
-    User, Verdict,
+    AccessFailure, Answer, Answers, Attributes, Decision, Evidence, FailureClass, Layer, Question, Reason,
+    Secret, Step, Timestamp, Trace, User, Verdict,
 };
 
 pub use self::recall::Recalled;
@@ -52,8 +52,11 @@ pub enum Shown {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
-    /// Whether the gate would send the request on.
+    /// Whether the gate would certainly send the request on.
     pub allowed: bool,
+    /// Whether it hangs on webhooks that were not asked: see [`Finding::webhooks_not_asked`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undecided: bool,
     /// Who asks, once that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<User>,
@@ -78,6 +81,11 @@ pub struct Finding {
     /// Authorization: what each authorizer said, in the order they were asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authorizers: Vec<Voice>,
+    /// Authorization: webhooks that the gate would have asked. They may count, log or alarm, so nobody
+    /// asks them for an explanation; their failure policy speaks for them, and the gate may decide
+    /// otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub webhooks_not_asked: Vec<String>,
     /// What would have to change for the opposite: each entry does by itself, unless it begins with
     /// `and`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -221,8 +229,9 @@ impl Judge {
         if let Some(end) = layers.iter().position(|finding| finding.answer == Says::Deny) {
             layers.truncate(end + 1);
         }
-        let allowed = layers.iter().all(|finding| finding.answer != Says::Deny);
-        Explanation { allowed, user, layers }
+        let undecided = layers.iter().any(|finding| !finding.webhooks_not_asked.is_empty());
+        let allowed = !undecided && layers.iter().all(|finding| finding.answer != Says::Deny);
+        Explanation { allowed, undecided, user, layers }
     }
 
     fn network(&self, address: Option<IpAddr>) -> Finding {
@@ -353,7 +362,18 @@ pub(crate) fn authorization(
     mut answer: impl FnMut(&Question) -> Answer,
 ) -> Finding {
     let mut told = Told::default();
-    let opinion = run(&mut answer, |answers| {
+    let mut webhooks_not_asked = Vec::new();
+    let mut without_webhooks = |question: &Question| match question {
+        Question::Access(review) => {
+            webhooks_not_asked.push(review.webhook.to_string());
+            Answer::Access(Err(AccessFailure {
+                class: FailureClass::Connection,
+                message: "webhooks are not asked for an explanation: they may count, log or alarm".into(),
+            }))
+        }
+        Question::Object(_) => answer(question),
+    };
+    let opinion = run(&mut without_webhooks, |answers| {
         told = Told::default();
         authz.decide(at, now, answers, &mut told)
     });
@@ -377,6 +397,7 @@ pub(crate) fn authorization(
         reason: Some(reason.as_str().into()),
         detail,
         authorizers: told.0,
+        webhooks_not_asked,
         change,
     }
 }
@@ -435,6 +456,7 @@ impl Finding {
             reason: reason.map(|reason| reason.as_str().into()),
             detail: detail.into(),
             authorizers: Vec::new(),
+            webhooks_not_asked: Vec::new(),
             change: Vec::new(),
         }
     }
@@ -454,4 +476,46 @@ impl Finding {
 
 fn not_asked(layer: Layer, why: impl Into<String>) -> Finding {
     Finding::new(layer, Says::NotAsked, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use authz::{
+        DenyList,
+        webhook::{FailurePolicy, ReviewVersion, Webhook},
+    };
+    use types::selector::Selectors;
+
+    use super::*;
+
+    #[test]
+    fn a_webhook_that_would_have_been_asked_is_named() {
+        let user = User::new("alice", ["dev"]);
+        let at = Attributes {
+            user: &user,
+            verb: "get",
+            resource_request: false,
+            namespace: "",
+            api_group: "",
+            api_version: "",
+            resource: "",
+            subresource: "",
+            name: "",
+            path: "/",
+            selectors: &Selectors::NONE,
+        };
+        let webhook = |policy| Mode::Webhook(Webhook::new("policy", ReviewVersion::V1, policy, Vec::new()));
+        let check = |modes: Vec<Mode>, answer: Says, not_asked: &[&str]| {
+            let authz = Authz::new(DenyList::default(), modes);
+            let found =
+                authorization(&authz, &at, Timestamp::UNIX_EPOCH, |_| panic!("nobody is asked outside"));
+            assert_eq!(found.answer, answer);
+            assert_eq!(found.webhooks_not_asked, not_asked);
+        };
+        let (goes_on, denies) = (|| webhook(FailurePolicy::NoOpinion), || webhook(FailurePolicy::Deny));
+        check(vec![goes_on(), Mode::AlwaysAllow], Says::Allow, &["policy"]);
+        check(vec![denies(), Mode::AlwaysAllow], Says::Deny, &["policy"]);
+        check(vec![goes_on()], Says::Deny, &["policy"]);
+        check(vec![Mode::AlwaysAllow, goes_on()], Says::Allow, &[]);
+    }
 }

@@ -3,9 +3,7 @@
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use trail::Event;
-use types::{
-    AccessFailure, Answer as Fact, Decision, FailureClass, Layer, Question, Reason, Timestamp, User,
-};
+use types::{Answer as Fact, Decision, Layer, Question, Reason, Timestamp, User};
 
 use super::{Finding, Says, authorization};
 use crate::{
@@ -114,12 +112,6 @@ fn recall(gate: &Gate, past: &Past) -> Recalled {
 }
 
 /// Whoever looks back asks nobody else.
-fn not_asked(question: &Question) -> Fact {
-    match question {
-        Question::Object(_) => Fact::Failed("nobody is asked for an explanation".to_owned()),
-        Question::Access(_) => Fact::Access(Err(AccessFailure {
-            class: FailureClass::Connection,
-            message: "webhooks are not asked again for an explanation".into(),
-        })),
-    }
+fn not_asked(_: &Question) -> Fact {
+    Fact::Failed("nobody is asked for an explanation".to_owned())
 }

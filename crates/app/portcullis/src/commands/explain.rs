@@ -13,7 +13,7 @@ use gate::{
 };
 use reach::{About, Cluster, Question};
 use remote::{ObjectSource, UpstreamObjects};
-use types::{AccessFailure, Answer, Evidence, FailureClass, ObjectKind, Secret, Timestamp, User};
+use types::{Answer, Evidence, ObjectKind, Secret, Timestamp, User};
 use upstream::{IdentityHeaders, Pool};
 
 use super::{
@@ -36,7 +36,8 @@ Secrets and ConfigMaps are never read.\n\n\
   portcullis explain --as dev --verb create --resource pods --subresource exec -n default --from 10.1.2.3 \
 --allow-cidr 10.0.0.0/8\n  \
   portcullis explain --audit-id 6b0b5b0e-3c0e-4a44-9f1e-0f0d3b7c8a11\n\n\
-Exit codes: 0 allowed, 1 refused, 2 called wrongly, 3 could not run.")]
+Exit codes: 0 allowed, 1 refused, 2 called wrongly, 3 could not run, or a webhook decides, which explain does not \
+ask.")]
 pub(crate) struct Explain {
     /// A request that the running gate has answered: the Audit-Id of its response, or auditID of its event
     #[arg(long, value_name = "ID", conflicts_with_all = ["user", "groups", "cert", "token", "anonymous", "verb",
@@ -124,10 +125,14 @@ impl Explain {
         let explanation = explain(&tried)?;
         let before = match self.what_if {
             None => None,
-            Some(what_if) => Some((what_if, explain(&options)?.allowed)),
+            Some(what_if) => Some((what_if, explain(&options)?)),
         };
         print(&question, &explanation, before.as_ref(), output)?;
-        Ok(if explanation.allowed { exit::FINE } else { exit::FINDINGS })
+        Ok(match Outcome::of(&explanation) {
+            Outcome::Allowed => exit::FINE,
+            Outcome::Refused => exit::FINDINGS,
+            Outcome::Undecided => exit::COULD_NOT_RUN,
+        })
     }
 
     fn question(&self) -> Result<Question, Failure> {
@@ -201,7 +206,8 @@ fn recall(gate: SocketAddr, audit_id: &str, output: Output) -> Result<u8, Failur
 fn recalled_text(recalled: &Recalled) -> String {
     let bold = Style::new().bold();
     let question = recalled.question.as_deref().unwrap_or("a request that no audit log keeps");
-    let mut out = verdict(recalled.allowed, question);
+    let outcome = if recalled.allowed { Outcome::Allowed } else { Outcome::Refused };
+    let mut out = verdict(outcome, question);
     people(&mut out, recalled.user.as_ref());
     if let Some(requester) = &recalled.requester {
         out.push_str(&format!("made by  {}\n", requester.name));
@@ -256,8 +262,7 @@ impl Facts {
                 object.kind, object.name
             )),
             (types::Question::Access(_), _) => {
-                let message = "explain does not ask webhooks, which may count, log or alarm".into();
-                Answer::Access(Err(AccessFailure { class: FailureClass::Connection, message }))
+                Answer::Failed("only authorization asks webhooks, and explain asks none".to_owned())
             }
         }
     }
@@ -266,7 +271,7 @@ impl Facts {
 fn print(
     question: &Question,
     explanation: &Explanation,
-    before: Option<&(WhatIf, bool)>,
+    before: Option<&(WhatIf, Explanation)>,
     output: Output,
 ) -> Result<(), Failure> {
     match output {
@@ -285,15 +290,15 @@ fn print(
             let asked = Asked {
                 question: question.to_string(),
                 what_if: before.map(|(what_if, _)| what_if.to_string()),
-                allowed_as_configured: before.map(|(_, allowed)| *allowed),
+                allowed_as_configured: before.map(|(_, before)| before.allowed),
                 explanation,
             };
             exit::say(&serde_json::to_string_pretty(&asked).map_err(Failure::could_not_run)?)
         }
         Output::Table => {
-            if let Some((what_if, allowed)) = before {
-                let word = if *allowed { "allowed" } else { "refused" };
-                exit::say(&format!("what if {what_if} (as configured: {word})"))?;
+            if let Some((what_if, before)) = before {
+                let (word, _) = Outcome::of(before).word();
+                exit::say(&format!("what if {what_if} (as configured: {})", word.to_lowercase()))?;
             }
             exit::say(&text(question, explanation))
         }
@@ -302,8 +307,14 @@ fn print(
 
 fn text(question: &Question, explanation: &Explanation) -> String {
     let dim = Style::new().dimmed();
-    let mut out = verdict(explanation.allowed, &question.to_string());
+    let outcome = Outcome::of(explanation);
+    let mut out = verdict(outcome, &question.to_string());
     people(&mut out, explanation.user.as_ref());
+    for name in explanation.layers.iter().flat_map(|finding| &finding.webhooks_not_asked) {
+        out.push_str(&format!(
+            "It hangs on webhook {name}, which explain does not ask; below it has failed.\n"
+        ));
+    }
     if let About::Resource { namespace, resource, .. } = &question.about
         && namespace.is_empty()
         && resource.namespaced != Some(false)
@@ -314,22 +325,48 @@ fn text(question: &Question, explanation: &Explanation) -> String {
     for finding in &explanation.layers {
         layer(&mut out, finding);
     }
-    let decisive = explanation.layers.iter().filter(|finding| match explanation.allowed {
-        true => finding.layer == "authorization",
-        false => finding.answer == Says::Deny,
+    let decisive = explanation.layers.iter().filter(|finding| match outcome {
+        Outcome::Allowed => finding.layer == "authorization",
+        Outcome::Refused => finding.answer == Says::Deny,
+        Outcome::Undecided => false,
     });
     changes(&mut out, decisive.flat_map(|finding| &finding.change));
     out.truncate(out.trim_end().len());
     out
 }
 
+/// What becomes of the request.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Allowed,
+    Refused,
+    /// That is for a webhook to say.
+    Undecided,
+}
+
+impl Outcome {
+    fn of(explanation: &Explanation) -> Self {
+        match (explanation.undecided, explanation.allowed) {
+            (true, _) => Self::Undecided,
+            (false, true) => Self::Allowed,
+            (false, false) => Self::Refused,
+        }
+    }
+
+    fn word(self) -> (&'static str, AnsiColor) {
+        match self {
+            Self::Allowed => ("ALLOWED", AnsiColor::Green),
+            Self::Refused => ("REFUSED", AnsiColor::Red),
+            Self::Undecided => ("UNDECIDED", AnsiColor::Yellow),
+        }
+    }
+}
+
 /// `REFUSED  list pods in namespace default`
-fn verdict(allowed: bool, question: &str) -> String {
+fn verdict(outcome: Outcome, question: &str) -> String {
     let bold = Style::new().bold();
-    let (word, colour) = match allowed {
-        true => ("ALLOWED", AnsiColor::Green.on_default().bold()),
-        false => ("REFUSED", AnsiColor::Red.on_default().bold()),
-    };
+    let (word, colour) = outcome.word();
+    let colour = colour.on_default().bold();
     format!("{colour}{word}{colour:#}  {bold}{question}{bold:#}\n")
 }
 
