@@ -8,13 +8,13 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::ExitCode,
+    process::{Command, ExitCode},
 };
 
 use e2e::{Bench, Binary, find, parse, require};
 
-/// What a scenario says in a comment when not every client can run it.
-const CURRENT_ONLY: &str = "<!-- clients: current -->";
+/// What a scenario says in a comment when it needs a younger kubectl than the oldest: `1.28 -->` follows.
+const NEEDS: &str = "<!-- kubectl: 1.";
 
 fn main() -> ExitCode {
     let only: Vec<String> = env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
@@ -35,19 +35,22 @@ fn main() -> ExitCode {
 }
 
 fn run(only: &[String]) -> Result<(usize, usize), String> {
-    let clients = [
-        ("kubectl", find("PORTCULLIS_KUBECTL", Some("kubectl"))),
-        ("oldest kubectl", find("PORTCULLIS_KUBECTL_OLDEST", None)),
-    ];
     let mut passed = 0;
     let mut failed = 0;
-    for (name, path) in &clients {
-        if let Err(missing) = path {
-            println!("{name}: {missing}");
-            failed += usize::from(require());
+    let mut clients = Vec::new();
+    for (name, found) in [
+        ("kubectl", find("PORTCULLIS_KUBECTL", Some("kubectl"))),
+        ("oldest kubectl", find("PORTCULLIS_KUBECTL_OLDEST", None)),
+    ] {
+        match found {
+            Ok(path) => clients.push((name, minor_version(&path)?, path)),
+            Err(missing) => {
+                println!("{name}: {missing}");
+                failed += usize::from(require());
+            }
         }
     }
-    if clients.iter().all(|(_, path)| path.is_err()) {
+    if clients.is_empty() {
         return Ok((passed, failed));
     }
     let binary = Binary::build()?;
@@ -57,9 +60,11 @@ fn run(only: &[String]) -> Result<(usize, usize), String> {
             continue;
         }
         let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-        for (client, path) in &clients {
-            let Ok(path) = path else { continue };
-            if *client != "kubectl" && text.contains(CURRENT_ONLY) {
+        let needs = needs(&text).map_err(|error| format!("{name}: {error}"))?;
+        for (client, version, path) in &clients {
+            if *version < needs {
+                println!("{name} with {client} 1.{version}: skipped, it needs 1.{needs}");
+                failed += usize::from(require() && *client == "kubectl");
                 continue;
             }
             match play(&binary, path, &text) {
@@ -77,6 +82,25 @@ fn run(only: &[String]) -> Result<(usize, usize), String> {
     Ok((passed, failed))
 }
 
+/// The oldest minor version of kubectl that can run the scenario.
+fn needs(text: &str) -> Result<u32, String> {
+    let Some((_, rest)) = text.split_once(NEEDS) else { return Ok(0) };
+    let version = rest.split_once(" -->").and_then(|(version, _)| version.parse().ok());
+    version.ok_or_else(|| format!("`{NEEDS}` is not followed by a minor version and ` -->`"))
+}
+
+/// 37 for kubectl 1.37.1.
+fn minor_version(kubectl: &Path) -> Result<u32, String> {
+    let asked = Command::new(kubectl).args(["version", "--client", "--output=json"]).output();
+    let asked = asked.map_err(|error| format!("{}: {error}", kubectl.display()))?;
+    let told: serde_json::Value = serde_json::from_slice(&asked.stdout)
+        .map_err(|error| format!("{} does not tell its version: {error}", kubectl.display()))?;
+    // Vendors add a `+`.
+    let minor = told.pointer("/clientVersion/minor").and_then(serde_json::Value::as_str);
+    let minor = minor.and_then(|minor| minor.trim_end_matches('+').parse().ok());
+    minor.ok_or_else(|| format!("{} does not tell its version: {told}", kubectl.display()))
+}
+
 fn play(binary: &Binary, kubectl: &Path, text: &str) -> Result<usize, String> {
     let steps = parse(text);
     if steps.is_empty() {
@@ -87,7 +111,6 @@ fn play(binary: &Binary, kubectl: &Path, text: &str) -> Result<usize, String> {
     Ok(steps.len())
 }
 
-/// The scenarios and the tours.
 /// The scenarios, the README's tour and the pages with output in them.
 fn scenarios() -> Result<Vec<PathBuf>, String> {
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
