@@ -1,5 +1,7 @@
 //! Expressions of the language that both implementations share, mostly well-typed.
 
+use crate::term::{Term, leaf, list, node};
+
 /// A generator of numbers, the same for the same seed (SplitMix64).
 pub struct Dice(pub u64);
 
@@ -52,7 +54,7 @@ const SCALARS: [Kind; 6] = [Kind::Bool, Kind::Int, Kind::Uint, Kind::Double, Kin
 const ORDERED: [Kind; 7] =
     [Kind::Bool, Kind::Int, Kind::Uint, Kind::Double, Kind::String, Kind::Duration, Kind::Timestamp];
 
-pub fn expression(dice: &mut Dice) -> String {
+pub fn expression(dice: &mut Dice) -> Term {
     let kind = if dice.roll(3) == 0 { KINDS[dice.roll(KINDS.len())] } else { Kind::Bool };
     Writer { dice, ints: Vec::new(), strings: Vec::new(), next: 0 }.of(kind, 4)
 }
@@ -66,16 +68,16 @@ struct Writer<'d> {
 }
 
 impl Writer<'_> {
-    fn of(&mut self, kind: Kind, depth: u32) -> String {
+    fn of(&mut self, kind: Kind, depth: u32) -> Term {
         // Now and then something of another type, which only shows when it runs.
         if depth > 0 && self.dice.roll(40) == 0 {
             let other = KINDS[self.dice.roll(KINDS.len())];
-            return format!("dyn({})", self.of(other, depth - 1));
+            return node("dyn($0)", vec![self.of(other, depth - 1)]);
         }
         if depth > 0 && self.dice.roll(14) == 0 {
             let (condition, a, b) =
                 (self.of(Kind::Bool, depth - 1), self.of(kind, depth - 1), self.of(kind, depth - 1));
-            return format!("({condition} ? {a} : {b})");
+            return node("($0 ? $1 : $2)", vec![condition, a, b]);
         }
         if depth == 0 || self.dice.roll(5) == 0 {
             return self.leaf(kind);
@@ -92,17 +94,17 @@ impl Writer<'_> {
             Kind::Map => self.map(depth - 1),
             Kind::Duration => self.duration(depth - 1),
             Kind::Timestamp => self.timestamp(depth - 1),
-            Kind::Null => "null".to_owned(),
+            Kind::Null => leaf("null"),
         }
     }
 
-    fn leaf(&mut self, kind: Kind) -> String {
+    fn leaf(&mut self, kind: Kind) -> Term {
         match kind {
             Kind::Int if !self.ints.is_empty() && self.dice.roll(2) == 0 => {
-                self.ints[self.dice.roll(self.ints.len())].clone()
+                leaf(&self.ints[self.dice.roll(self.ints.len())])
             }
             Kind::String if !self.strings.is_empty() && self.dice.roll(2) == 0 => {
-                self.strings[self.dice.roll(self.strings.len())].clone()
+                leaf(&self.strings[self.dice.roll(self.strings.len())])
             }
             _ => {
                 let choices: &[&str] = match kind {
@@ -179,20 +181,20 @@ impl Writer<'_> {
                     ],
                     Kind::Null => &["null", "claims.nil"],
                 };
-                self.dice.pick(choices).to_owned()
+                leaf(self.dice.pick(choices))
             }
         }
     }
 
-    fn bool(&mut self, depth: u32) -> String {
+    fn bool(&mut self, depth: u32) -> Term {
         match self.dice.roll(16) {
-            0 | 1 => format!("({} && {})", self.of(Kind::Bool, depth), self.of(Kind::Bool, depth)),
-            2 | 3 => format!("({} || {})", self.of(Kind::Bool, depth), self.of(Kind::Bool, depth)),
-            4 => format!("!{}", self.of(Kind::Bool, depth)),
+            0 | 1 => node("($0 && $1)", vec![self.of(Kind::Bool, depth), self.of(Kind::Bool, depth)]),
+            2 | 3 => node("($0 || $1)", vec![self.of(Kind::Bool, depth), self.of(Kind::Bool, depth)]),
+            4 => node("!$0", vec![self.of(Kind::Bool, depth)]),
             5 | 6 => {
                 let kind = KINDS[self.dice.roll(KINDS.len())];
                 let operator = self.dice.pick(&["==", "!="]);
-                format!("({} {operator} {})", self.of(kind, depth), self.of(kind, depth))
+                node(format!("($0 {operator} $1)"), vec![self.of(kind, depth), self.of(kind, depth)])
             }
             7 => {
                 // Numbers of different types, which may be compared.
@@ -200,19 +202,22 @@ impl Writer<'_> {
                 let (a, b) = (numbers[self.dice.roll(3)], numbers[self.dice.roll(3)]);
                 let operator = self.dice.pick(&["==", "!=", "<", "<=", ">", ">="]);
                 let right = self.of(b, depth);
-                format!("({} {operator} dyn({right}))", self.of(a, depth))
+                node(format!("($0 {operator} dyn($1))"), vec![self.of(a, depth), right])
             }
             8 | 9 => {
                 let kind = ORDERED[self.dice.roll(ORDERED.len())];
                 let operator = self.dice.pick(&["<", "<=", ">", ">="]);
-                format!("({} {operator} {})", self.of(kind, depth), self.of(kind, depth))
+                node(format!("($0 {operator} $1)"), vec![self.of(kind, depth), self.of(kind, depth)])
             }
-            10 => format!("({} in {})", self.of(Kind::Int, depth), self.of(Kind::Ints, depth)),
-            11 => format!("({} in {})", self.of(Kind::String, depth), self.of(Kind::Strings, depth)),
-            12 => format!("({} in {})", self.of(Kind::String, depth), self.of(Kind::Map, depth)),
+            10 => node("($0 in $1)", vec![self.of(Kind::Int, depth), self.of(Kind::Ints, depth)]),
+            11 => node("($0 in $1)", vec![self.of(Kind::String, depth), self.of(Kind::Strings, depth)]),
+            12 => node("($0 in $1)", vec![self.of(Kind::String, depth), self.of(Kind::Map, depth)]),
             13 => {
                 let method = self.dice.pick(&["contains", "startsWith", "endsWith"]);
-                format!("{}.{method}({})", self.of(Kind::String, depth), self.of(Kind::String, depth))
+                node(
+                    format!("$0.{method}($1)"),
+                    vec![self.of(Kind::String, depth), self.of(Kind::String, depth)],
+                )
             }
             14 => {
                 let pattern = self.dice.pick(&[
@@ -225,14 +230,14 @@ impl Writer<'_> {
                     "'^.$'",
                     "'\\\\d'",
                 ]);
-                format!("{}.matches({pattern})", self.of(Kind::String, depth))
+                node("$0.matches($1)", vec![self.of(Kind::String, depth), leaf(pattern)])
             }
             _ => self.quantified(depth),
         }
     }
 
     /// `all`, `exists` or `exists_one` over a list or the keys of a map.
-    fn quantified(&mut self, depth: u32) -> String {
+    fn quantified(&mut self, depth: u32) -> Term {
         let name = self.dice.pick(&["all", "exists", "exists_one"]);
         let (kind, over_ints) = match self.dice.roll(3) {
             0 => (Kind::Ints, true),
@@ -241,11 +246,11 @@ impl Writer<'_> {
         };
         let range = self.of(kind, depth);
         let (variable, body) = self.inside(over_ints, Kind::Bool, depth);
-        format!("{range}.{name}({variable}, {body})")
+        node(format!("$0.{name}($1, $2)"), vec![range, leaf(&variable), body])
     }
 
     /// A new variable and an expression that may name it.
-    fn inside(&mut self, ints: bool, kind: Kind, depth: u32) -> (String, String) {
+    fn inside(&mut self, ints: bool, kind: Kind, depth: u32) -> (String, Term) {
         let variable = format!("v{}", self.next);
         self.next += 1;
         let known = if ints { &mut self.ints } else { &mut self.strings };
@@ -259,24 +264,27 @@ impl Writer<'_> {
         (variable, body)
     }
 
-    fn int(&mut self, depth: u32) -> String {
+    fn int(&mut self, depth: u32) -> Term {
         match self.dice.roll(12) {
             0..=4 => {
                 let operator = self.dice.pick(&["+", "-", "*", "/", "%"]);
-                format!("({} {operator} {})", self.of(Kind::Int, depth), self.of(Kind::Int, depth))
+                node(
+                    format!("($0 {operator} $1)"),
+                    vec![self.of(Kind::Int, depth), self.of(Kind::Int, depth)],
+                )
             }
-            5 => format!("-({})", self.of(Kind::Int, depth)),
+            5 => node("-($0)", vec![self.of(Kind::Int, depth)]),
             6 => {
                 let kind =
                     [Kind::String, Kind::Bytes, Kind::Ints, Kind::Strings, Kind::Map][self.dice.roll(5)];
-                format!("size({})", self.of(kind, depth))
+                node("size($0)", vec![self.of(kind, depth)])
             }
             7 => {
                 let kind = [Kind::Uint, Kind::Double, Kind::String, Kind::Timestamp][self.dice.roll(4)];
-                format!("int({})", self.of(kind, depth))
+                node("int($0)", vec![self.of(kind, depth)])
             }
-            8 => format!("{}[{}]", self.of(Kind::Ints, depth), self.of(Kind::Int, depth)),
-            9 => format!("{}[{}]", self.of(Kind::Map, depth), self.of(Kind::String, depth)),
+            8 => node("$0[$1]", vec![self.of(Kind::Ints, depth), self.of(Kind::Int, depth)]),
+            9 => node("$0[$1]", vec![self.of(Kind::Map, depth), self.of(Kind::String, depth)]),
             10 => {
                 let part = self.dice.pick(&[
                     "getFullYear",
@@ -290,123 +298,133 @@ impl Writer<'_> {
                     "getSeconds",
                     "getMilliseconds",
                 ]);
-                format!("{}.{part}()", self.of(Kind::Timestamp, depth))
+                node(format!("$0.{part}()"), vec![self.of(Kind::Timestamp, depth)])
             }
             _ => {
                 let part = self.dice.pick(&["getHours", "getMinutes", "getSeconds", "getMilliseconds"]);
-                format!("{}.{part}()", self.of(Kind::Duration, depth))
+                node(format!("$0.{part}()"), vec![self.of(Kind::Duration, depth)])
             }
         }
     }
 
-    fn uint(&mut self, depth: u32) -> String {
+    fn uint(&mut self, depth: u32) -> Term {
         if self.dice.roll(4) == 0 {
             let kind = [Kind::Int, Kind::Double, Kind::String][self.dice.roll(3)];
-            return format!("uint({})", self.of(kind, depth));
+            return node("uint($0)", vec![self.of(kind, depth)]);
         }
         let operator = self.dice.pick(&["+", "-", "*", "/", "%"]);
-        format!("({} {operator} {})", self.of(Kind::Uint, depth), self.of(Kind::Uint, depth))
+        node(format!("($0 {operator} $1)"), vec![self.of(Kind::Uint, depth), self.of(Kind::Uint, depth)])
     }
 
-    fn double(&mut self, depth: u32) -> String {
+    fn double(&mut self, depth: u32) -> Term {
         match self.dice.roll(5) {
             0 => {
                 let kind = [Kind::Int, Kind::Uint, Kind::String][self.dice.roll(3)];
-                format!("double({})", self.of(kind, depth))
+                node("double($0)", vec![self.of(kind, depth)])
             }
-            1 => format!("-({})", self.of(Kind::Double, depth)),
+            1 => node("-($0)", vec![self.of(Kind::Double, depth)]),
             _ => {
                 let operator = self.dice.pick(&["+", "-", "*", "/"]);
-                format!("({} {operator} {})", self.of(Kind::Double, depth), self.of(Kind::Double, depth))
+                node(
+                    format!("($0 {operator} $1)"),
+                    vec![self.of(Kind::Double, depth), self.of(Kind::Double, depth)],
+                )
             }
         }
     }
 
-    fn string(&mut self, depth: u32) -> String {
+    fn string(&mut self, depth: u32) -> Term {
         match self.dice.roll(5) {
-            0 | 1 => format!("({} + {})", self.of(Kind::String, depth), self.of(Kind::String, depth)),
+            0 | 1 => node("($0 + $1)", vec![self.of(Kind::String, depth), self.of(Kind::String, depth)]),
             2 => {
                 let kind = SCALARS[self.dice.roll(SCALARS.len())];
-                format!("string({})", self.of(kind, depth))
+                node("string($0)", vec![self.of(kind, depth)])
             }
-            3 => format!("string({})", self.of(Kind::Bytes, depth)),
-            _ => format!("{}[{}]", self.of(Kind::Strings, depth), self.of(Kind::Int, depth)),
+            3 => node("string($0)", vec![self.of(Kind::Bytes, depth)]),
+            _ => node("$0[$1]", vec![self.of(Kind::Strings, depth), self.of(Kind::Int, depth)]),
         }
     }
 
-    fn bytes(&mut self, depth: u32) -> String {
+    fn bytes(&mut self, depth: u32) -> Term {
         if self.dice.roll(2) == 0 {
-            format!("bytes({})", self.of(Kind::String, depth))
+            node("bytes($0)", vec![self.of(Kind::String, depth)])
         } else {
-            format!("({} + {})", self.of(Kind::Bytes, depth), self.of(Kind::Bytes, depth))
+            node("($0 + $1)", vec![self.of(Kind::Bytes, depth), self.of(Kind::Bytes, depth)])
         }
     }
 
-    fn ints(&mut self, depth: u32) -> String {
+    fn ints(&mut self, depth: u32) -> Term {
         match self.dice.roll(5) {
-            0 => format!("({} + {})", self.of(Kind::Ints, depth), self.of(Kind::Ints, depth)),
+            0 => node("($0 + $1)", vec![self.of(Kind::Ints, depth), self.of(Kind::Ints, depth)]),
             1 => {
                 let range = self.of(Kind::Ints, depth);
                 let (variable, body) = self.inside(true, Kind::Int, depth);
-                format!("{range}.map({variable}, {body})")
+                node("$0.map($1, $2)", vec![range, leaf(&variable), body])
             }
             2 => {
                 let range = self.of(Kind::Ints, depth);
                 let (variable, body) = self.inside(true, Kind::Bool, depth);
-                format!("{range}.filter({variable}, {body})")
+                node("$0.filter($1, $2)", vec![range, leaf(&variable), body])
             }
             3 => {
                 let range = self.of(Kind::Strings, depth);
                 let (variable, body) = self.inside(false, Kind::Int, depth);
-                format!("{range}.map({variable}, {body})")
+                node("$0.map($1, $2)", vec![range, leaf(&variable), body])
             }
             _ => {
                 let items: Vec<_> = (0..self.dice.roll(4)).map(|_| self.of(Kind::Int, depth)).collect();
-                format!("[{}]", items.join(", "))
+                list(items)
             }
         }
     }
 
-    fn strings(&mut self, depth: u32) -> String {
+    fn strings(&mut self, depth: u32) -> Term {
         match self.dice.roll(4) {
-            0 => format!("({} + {})", self.of(Kind::Strings, depth), self.of(Kind::Strings, depth)),
+            0 => node("($0 + $1)", vec![self.of(Kind::Strings, depth), self.of(Kind::Strings, depth)]),
             1 => {
                 let range = self.of(Kind::Strings, depth);
                 let (variable, condition) = self.inside(false, Kind::Bool, depth);
                 self.strings.push(variable.clone());
                 let body = self.of(Kind::String, depth);
                 self.strings.pop();
-                format!("{range}.map({variable}, {condition}, {body})")
+                node("$0.map($1, $2, $3)", vec![range, leaf(&variable), condition, body])
             }
             2 => {
                 let range = self.of(Kind::Strings, depth);
                 let (variable, body) = self.inside(false, Kind::Bool, depth);
-                format!("{range}.filter({variable}, {body})")
+                node("$0.filter($1, $2)", vec![range, leaf(&variable), body])
             }
             _ => {
                 let items: Vec<_> = (0..=self.dice.roll(3)).map(|_| self.of(Kind::String, depth)).collect();
-                format!("[{}]", items.join(", "))
+                list(items)
             }
         }
     }
 
-    fn map(&mut self, depth: u32) -> String {
-        let entries: Vec<_> = (0..self.dice.roll(4))
-            .map(|_| format!("{}: {}", self.of(Kind::String, depth), self.of(Kind::Int, depth)))
-            .collect();
-        format!("{{{}}}", entries.join(", "))
+    fn map(&mut self, depth: u32) -> Term {
+        let count = self.dice.roll(4);
+        let forms: Vec<_> = (0..count).map(|at| format!("${}: ${}", 2 * at, 2 * at + 1)).collect();
+        let parts =
+            (0..count).flat_map(|_| [self.of(Kind::String, depth), self.of(Kind::Int, depth)]).collect();
+        node(format!("{{{}}}", forms.join(", ")), parts)
     }
 
-    fn duration(&mut self, depth: u32) -> String {
+    fn duration(&mut self, depth: u32) -> Term {
         let operator = self.dice.pick(&["+", "-"]);
         if operator == "-" && self.dice.roll(2) == 0 {
-            return format!("({} - {})", self.of(Kind::Timestamp, depth), self.of(Kind::Timestamp, depth));
+            return node("($0 - $1)", vec![self.of(Kind::Timestamp, depth), self.of(Kind::Timestamp, depth)]);
         }
-        format!("({} {operator} {})", self.of(Kind::Duration, depth), self.of(Kind::Duration, depth))
+        node(
+            format!("($0 {operator} $1)"),
+            vec![self.of(Kind::Duration, depth), self.of(Kind::Duration, depth)],
+        )
     }
 
-    fn timestamp(&mut self, depth: u32) -> String {
+    fn timestamp(&mut self, depth: u32) -> Term {
         let operator = self.dice.pick(&["+", "-"]);
-        format!("({} {operator} {})", self.of(Kind::Timestamp, depth), self.of(Kind::Duration, depth))
+        node(
+            format!("($0 {operator} $1)"),
+            vec![self.of(Kind::Timestamp, depth), self.of(Kind::Duration, depth)],
+        )
     }
 }

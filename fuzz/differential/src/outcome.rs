@@ -23,6 +23,17 @@ impl Outcome {
     pub fn is_error(&self) -> bool {
         matches!(self, Self::Error(_))
     }
+
+    /// Whether they are the same; the words of errors are not compared.
+    pub fn alike(&self, other: &Self) -> bool {
+        self == other || self.is_error() && other.is_error()
+    }
+
+    /// Whether it is a value that the specification has as a key of maps.
+    pub fn is_key(&self) -> bool {
+        let Self::Value(value) = self else { return false };
+        matches!(value["type"].as_str(), Some("bool" | "int" | "uint" | "string"))
+    }
 }
 
 impl fmt::Display for Outcome {
@@ -34,20 +45,83 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Ours; nothing if the expression is refused before it runs.
-pub fn ours(text: &str, claims: &Json) -> Option<Outcome> {
-    let program = match Program::compile(text, Environment::Claims, Expected::Anything) {
-        Ok(program) => program,
-        Err(CompileError::Constant { error, .. }) => {
-            return Some(Outcome::Error(format!("constant: {error}")));
+/// Both implementations, over the same claims.
+pub struct World {
+    claims: Json,
+    env: other::Env,
+    context: other::Context<'static, 'static>,
+}
+
+impl World {
+    pub fn new(claims: Json) -> Self {
+        let mut context = other::Context::with_env(std::sync::Arc::new(other::Env::stdlib()));
+        context.add_variable_from_value("claims", converted(&claims));
+        amend(&mut context).expect("the names are new");
+        Self { claims, env: other::Env::stdlib(), context }
+    }
+
+    /// Ours; nothing if the expression is refused before it runs.
+    pub fn ours(&self, text: &str) -> Option<Outcome> {
+        let program = match Program::compile(text, Environment::Claims, Expected::Anything) {
+            Ok(program) => program,
+            Err(CompileError::Constant { error, .. }) => {
+                return Some(Outcome::Error(format!("constant: {error}")));
+            }
+            Err(_) => return None,
+        };
+        let claims = Claims(self.claims.as_object().expect("claims are an object"));
+        Some(match program.evaluate(&claims).result {
+            Ok(value) => Outcome::Value(exact(value.to_json())),
+            Err(error) => Outcome::Error(error.to_string()),
+        })
+    }
+
+    /// Theirs, panics included.
+    pub fn theirs(&self, text: &str) -> Outcome {
+        let run = || match self.env.compile(text) {
+            Err(error) => Outcome::Error(format!("refused: {error}")),
+            Ok(program) => match program.execute(&self.context) {
+                Ok(value) => Outcome::Value(shown(&value)),
+                Err(error) => Outcome::Error(error.to_string()),
+            },
+        };
+        std::panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Outcome::Error("panic".to_owned()))
+    }
+}
+
+/// Functions for theirs, of which `differences.rs` builds what cel-go does.
+fn amend(context: &mut other::Context<'static, 'static>) -> Result<(), impl std::error::Error> {
+    use other::Value;
+    context.add_function("is_double", |value: Value| matches!(value, Value::Float(_)))?;
+    context.add_function("is_duration", |value: Value| matches!(value, Value::Duration(_)))?;
+    context.add_function("is_map", |value: Value| matches!(value, Value::Map(_)))?;
+    context.add_function("is_key", |value: Value| {
+        matches!(value, Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_) | Value::String(_))
+    })?;
+    context.add_function("go_string", |number: f64| std::sync::Arc::new(go_string(number)))?;
+    context.add_function("nanoseconds", |span: chrono::Duration| span.num_nanoseconds().unwrap_or(i64::MAX))
+}
+
+/// A double as Go's strconv writes it, by the format `g` with the fewest digits that tell it from others.
+fn go_string(number: f64) -> String {
+    if number.is_nan() || number.is_infinite() {
+        return if number.is_nan() {
+            "NaN"
+        } else if number > 0.0 {
+            "+Inf"
+        } else {
+            "-Inf"
         }
-        Err(_) => return None,
-    };
-    let claims = Claims(claims.as_object().expect("claims are an object"));
-    Some(match program.evaluate(&claims).result {
-        Ok(value) => Outcome::Value(exact(value.to_json())),
-        Err(error) => Outcome::Error(error.to_string()),
-    })
+        .to_owned();
+    }
+    let scientific = format!("{number:e}");
+    let (digits, exponent) = scientific.split_once('e').expect("it is asked for with an exponent");
+    let exponent: i32 = exponent.parse().expect("an exponent is a number");
+    if (-4..6).contains(&exponent) {
+        return number.to_string();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
 }
 
 /// Doubles as bits, so that they are compared and not how they are written.
@@ -79,12 +153,6 @@ fn bits(number: f64) -> String {
     if number.is_nan() { "NaN".to_owned() } else { format!("{:016x}", number.to_bits()) }
 }
 
-pub fn context(claims: &Json) -> other::Context<'static, 'static> {
-    let mut context = other::Context::with_env(std::sync::Arc::new(other::Env::stdlib()));
-    context.add_variable_from_value("claims", converted(claims));
-    context
-}
-
 /// JSON as our environment shows it: every number is a double.
 fn converted(json: &Json) -> other::Value {
     match json {
@@ -101,18 +169,6 @@ fn converted(json: &Json) -> other::Value {
                 .into(),
         ),
     }
-}
-
-/// Theirs, panics included.
-pub fn theirs(text: &str, env: &other::Env, context: &other::Context<'_, '_>) -> Outcome {
-    let run = || match env.compile(text) {
-        Err(error) => Outcome::Error(format!("refused: {error}")),
-        Ok(program) => match program.execute(context) {
-            Ok(value) => Outcome::Value(shown(&value)),
-            Err(error) => Outcome::Error(error.to_string()),
-        },
-    };
-    std::panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Outcome::Error("panic".to_owned()))
 }
 
 fn shown(value: &other::Value) -> Json {
