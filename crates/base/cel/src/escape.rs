@@ -2,32 +2,15 @@
 
 use std::borrow::Cow;
 
-/// Words of the CEL grammar, reachable as `__in__`.
+use crate::parser::RESERVED;
+
+/// Whether it is a word of the CEL grammar, reachable as `__in__`.
 ///
-/// UPSTREAM: `celReservedSymbols` (kube-apiserver 1.36).
-const RESERVED: &[&str] = &[
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
+/// UPSTREAM: `celReservedSymbols`: cel-go's `reservedIds`, and the words that its lexer has tokens of
+/// their own for (kube-apiserver 1.36).
+fn is_reserved(word: &str) -> bool {
+    RESERVED.contains(&word) || ["true", "false", "null", "in"].contains(&word)
+}
 
 /// What an escaped name stands for; nothing if it is no well-formed escape.
 ///
@@ -51,7 +34,7 @@ pub(crate) fn unescaped(name: &str) -> Option<Cow<'_, str>> {
                     "dot" => ".",
                     "dash" => "-",
                     "slash" => "/",
-                    word if RESERVED.contains(&word) && inner.len() + 4 == name.len() => word,
+                    word if is_reserved(word) && inner.len() + 4 == name.len() => word,
                     _ => return None,
                 });
                 rest = tail;
@@ -79,6 +62,7 @@ mod tests {
             ("a__dash__b__slash__c", Some("a-b/c")),
             ("__underscores__x__underscores__", Some("__x__")),
             ("__in__", Some("in")),
+            ("__namespace__", Some("namespace")),
             ("x__in__", None),
             ("__dunder__", None),
             ("a__b", Some("a__b")),

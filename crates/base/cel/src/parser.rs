@@ -104,7 +104,7 @@ struct Parser<'s, 'i> {
 /// Words that name nothing.
 ///
 /// UPSTREAM: `reservedIds` of cel-go (kube-apiserver 1.36).
-const RESERVED: &[&str] = &[
+pub(crate) const RESERVED: &[&str] = &[
     "as",
     "break",
     "const",
