@@ -2,8 +2,14 @@
 //! the limits allow.
 #![no_main]
 
+use std::time::{Duration, Instant};
+
 use cel::{AccessReviewSpec, Claims, Environment, Expected, Object, Program, limits};
 use libfuzzer_sys::fuzz_target;
+
+/// For compiling and one evaluation: far beyond what the limits let pass on a busy machine, and far below what a
+/// blow-up takes.
+const BOUND: Duration = Duration::from_secs(2);
 
 fuzz_target!(|expression: &str| {
     let claims = serde_json::json!({
@@ -19,8 +25,13 @@ fuzz_target!(|expression: &str| {
     let inputs: [(Environment, &dyn Object); 3] =
         [(Environment::Claims, &claims), (Environment::User, &user), (Environment::Request, &request)];
     for (environment, input) in inputs {
-        let Ok(program) = Program::compile(expression, environment, Expected::Anything) else { continue };
+        let start = Instant::now();
+        let Ok(program) = Program::compile(expression, environment, Expected::Anything) else {
+            assert!(start.elapsed() < BOUND, "refusing it took {:?}", start.elapsed());
+            continue;
+        };
         let first = program.evaluate(input);
+        assert!(start.elapsed() < BOUND, "compiling and evaluating it took {:?}", start.elapsed());
         assert_eq!(
             first.cost > limits::MAX_COST,
             first.result.as_ref().is_err_and(cel::EvalError::is_cost_limit)
