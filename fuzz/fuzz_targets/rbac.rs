@@ -1,7 +1,7 @@
 //! Bytes choose roles, bindings, changes and questions: the index answers as the naive reading does.
 #![no_main]
 
-use differential::{Dice, Tally, run_one};
+use differential::{Dice, Tally, rbac::run_one};
 use libfuzzer_sys::fuzz_target;
 
 /// About as many bytes as a round uses up; what is missing is filled in from the seed.

@@ -1,16 +1,20 @@
-//! `cargo run --release -p differential --example rbac -- --triples 1000000 --seed 7`
+//! `cargo run --release -p differential --example compare -- rbac --triples 1000000 --seed 7`
 
 use std::{
+    fmt::Debug,
     io::{self, Write},
+    ops::RangeInclusive,
     process::ExitCode,
 };
 
-use clap::Parser;
-use differential::{Mutant, Tally, run};
+use clap::{Parser, ValueEnum};
+use differential::{Difference, Tally, node, rbac};
 
-/// Compares the RBAC engine with a naive reading of the rules.
+/// Compares an authorizer with a naive reading of its rules.
 #[derive(Parser)]
 struct Options {
+    /// Which authorizer.
+    authorizer: Authorizer,
     /// Triples of user, request and state of the world to decide.
     #[arg(long, default_value_t = 1_000_000)]
     triples: u64,
@@ -22,16 +26,32 @@ struct Options {
     mutate: bool,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum Authorizer {
+    Rbac,
+    Node,
+}
+
 /// Less than the one or more than the other, and the comparison has lost its balance.
-const PERCENT_ALLOWED: std::ops::RangeInclusive<u64> = 30..=70;
+const PERCENT_ALLOWED: RangeInclusive<u64> = 30..=70;
 
 fn main() -> io::Result<ExitCode> {
     let options = Options::parse();
-    let as_it_must_be = if options.mutate { mutate(&options)? } else { compare(&options)? };
+    let as_it_must_be = match options.authorizer {
+        Authorizer::Rbac => play(&options, rbac::run, &rbac::Mutant::ALL)?,
+        Authorizer::Node => play(&options, node::run, &node::Mutant::ALL)?,
+    };
     Ok(if as_it_must_be { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn compare(options: &Options) -> io::Result<bool> {
+/// Compares `triples` decisions from a seed, with this mistake on one side.
+type Run<Mutant> = fn(u64, u64, Option<Mutant>, &mut Tally) -> Result<(), Difference>;
+
+fn play<Mutant: Copy + Debug>(options: &Options, run: Run<Mutant>, mutants: &[Mutant]) -> io::Result<bool> {
+    if options.mutate { mutate(options, run, mutants) } else { compare(options, run) }
+}
+
+fn compare<Mutant>(options: &Options, run: Run<Mutant>) -> io::Result<bool> {
     let mut out = io::stdout().lock();
     let mut tally = Tally::default();
     let outcome = run(options.seed, options.triples, None, &mut tally);
@@ -54,18 +74,18 @@ fn compare(options: &Options) -> io::Result<bool> {
     Ok(true)
 }
 
-fn mutate(options: &Options) -> io::Result<bool> {
+fn mutate<Mutant: Copy + Debug>(options: &Options, run: Run<Mutant>, mutants: &[Mutant]) -> io::Result<bool> {
     let mut out = io::stdout().lock();
     let mut survivors = 0;
-    for mutant in Mutant::ALL {
+    for mutant in mutants {
         let mut tally = Tally::default();
-        if run(options.seed, options.triples, Some(mutant), &mut tally).is_err() {
+        if run(options.seed, options.triples, Some(*mutant), &mut tally).is_err() {
             writeln!(out, "{mutant:?}: noticed at decision {}", tally.decisions)?;
         } else {
             writeln!(out, "{mutant:?}: SURVIVED {} decisions", tally.decisions)?;
             survivors += 1;
         }
     }
-    writeln!(out, "seed {}: {} mistakes, {survivors} survived", options.seed, Mutant::ALL.len())?;
+    writeln!(out, "seed {}: {} mistakes, {survivors} survived", options.seed, mutants.len())?;
     Ok(survivors == 0)
 }

@@ -7,7 +7,7 @@ use authz::rbac::{Kind, RbacObject};
 use k8s_openapi::api::rbac::v1::{PolicyRule, RoleRef, Subject};
 use types::{Attributes, User};
 
-use crate::Mutant;
+use super::Mutant;
 
 /// All objects, in a plain list, read rightly or with one mistake.
 #[derive(Clone, Default)]

@@ -8,11 +8,12 @@ use authz::{
 };
 use types::{Attributes, Decision, User};
 
-use crate::{
-    Difference, Mutant, Tally,
-    dice::{Dice, Question, Width},
+use super::{
+    Mutant,
     naive::{Expected, Naive, identity},
+    objects::{Question, Width},
 };
+use crate::{Dice, Difference, Tally};
 
 /// Identities that many questions come from.
 const REGULARS: usize = 8;
