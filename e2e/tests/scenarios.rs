@@ -63,7 +63,7 @@ fn run(only: &[String]) -> Result<(usize, usize), String> {
         let needs = needs(&text).map_err(|error| format!("{name}: {error}"))?;
         for (client, version, path) in &clients {
             if *version < needs {
-                println!("{name} with {client} 1.{version}: skipped, it needs 1.{needs}");
+                println!("{name} is not for {client} 1.{version}: it needs 1.{needs}");
                 failed += usize::from(require() && *client == "kubectl");
                 continue;
             }
