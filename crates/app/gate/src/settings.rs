@@ -16,7 +16,7 @@ use admission::Limits;
 use authn::{Anonymous, Authn, ServiceAccountKeys, ServiceAccounts, StaticTokens, x509::ClientCa};
 use authz::{DenyList, rbac::RbacObject};
 use cidr::Cidr;
-use config::PemText;
+use config::{PemText, manifests::Wanted};
 use network::AllowList;
 use sinks::log::{LogOptions, Target};
 use tls::{ClientCertificates as AskFor, KeyPair, Pem, ServerSettings, ServerTls};
@@ -134,9 +134,9 @@ impl Options {
         let modes = self.modes(&mut warnings)?;
         let rbac = match &self.rbac_from {
             Some(path) => {
-                let folder =
-                    config::rbac_dir::load(path).map_err(|error| LoadError::content("--rbac-from", error))?;
-                Some(folder.objects)
+                let folder = config::manifests::load(path, Wanted::RBAC)
+                    .map_err(|error| LoadError::content("--rbac-from", error))?;
+                Some(folder.rbac)
             }
             None => None,
         };

@@ -10,6 +10,7 @@
 
 mod can;
 mod cluster;
+mod kubelets;
 mod question;
 mod resources;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod who_can;
 
 pub use can::Held;
 pub use cluster::Cluster;
+pub use kubelets::{Kubelet, kubelets};
 pub use question::{About, KNOWN_VERBS, Question, subject_user};
 pub use resources::{Resource, UnknownResource};
 pub use who_can::{Detour, Holder, Limited, WhoCan};

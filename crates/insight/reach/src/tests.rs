@@ -217,3 +217,41 @@ fn lists_what_a_user_holds() {
     assert_eq!(broken, ["ClusterRoleBinding gone: clusterrole.rbac.authorization.k8s.io \"x\" not found"]);
     assert_eq!(cluster.can_list(&user, "other").0, []);
 }
+
+#[test]
+fn kubelets_are_those_whom_the_node_authorizer_allows() {
+    use authz::node::{Node, NodeObject};
+
+    use crate::kubelets;
+
+    let pod = |name: &str, node: &str, secret: &str| {
+        json!({"kind": "Pod", "metadata": {"name": name, "namespace": "ns"}, "spec": {"nodeName": node, "containers": [],
+            "volumes": [{"name": "v", "secret": {"secretName": secret}}]}})
+    };
+    let slice = json!({"kind": "ResourceSlice", "metadata": {"name": "s"},
+        "spec": {"driver": "d", "nodeName": "node3", "pool": {"name": "p", "generation": 1, "resourceSliceCount": 1}}});
+    let objects = json!([pod("a", "node2", "db"), pod("b", "node1", "db"), pod("c", "node1", "web"), slice]);
+    let objects: Vec<NodeObject> = serde_json::from_value(objects).unwrap();
+    let node = Node::default();
+    node.update(|graph| objects.into_iter().for_each(|object| graph.apply(object)));
+    let check = |verb: &str, resource: &str, name: &str, expected: &[&str]| {
+        let found = kubelets(&node.snapshot(), &question(verb, resource, name, "ns"));
+        let found: Vec<String> = found.into_iter().map(|k| format!("{}: {}", k.user, k.grounds)).collect();
+        assert_eq!(found, expected, "{verb} {resource} {name}");
+    };
+    check(
+        "get",
+        "secrets",
+        "db",
+        &[
+            "system:node:node1: secret ns/db <- pod ns/b <- node node1",
+            "system:node:node2: secret ns/db <- pod ns/a <- node node2",
+        ],
+    );
+    check("get", "secrets", "web", &["system:node:node1: secret ns/web <- pod ns/c <- node node1"]);
+    check("get", "secrets", "other", &[]);
+    check("list", "secrets", "", &[]);
+    let rule = |node: &str| format!("system:node:{node}: a rule for all nodes");
+    let everybody = ["node1", "node2", "node3"].map(rule);
+    check("get", "services", "web", &everybody.each_ref().map(String::as_str));
+}

@@ -6,7 +6,7 @@ pub mod authorization;
 mod cluster_access;
 pub mod files;
 pub mod kubeconfig;
-pub mod rbac_dir;
+pub mod manifests;
 pub mod yaml;
 
 pub use cluster_access::{ClusterAccess, Token};

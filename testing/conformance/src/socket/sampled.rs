@@ -60,7 +60,7 @@ pub(super) fn run(folder: &Path, _: &Ledger, mode: Mode) -> (bool, Vec<String>) 
 pub(super) fn can_be_stored(world: &str) -> bool {
     let folder = testkit::Folder::new();
     folder.write("world.json", format!("{{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":{world}}}"));
-    config::rbac_dir::load(folder.path()).is_ok()
+    config::manifests::load(folder.path(), config::manifests::Wanted::RBAC).is_ok()
 }
 
 /// Random requests among those that can be said over HTTP, by case.

@@ -1,22 +1,26 @@
 //! `portcullis can`: what somebody may do.
 
-use authz::{Authz, DenyList, Mode, Outcome};
+use authz::Outcome;
 use comfy_table::{Table, presets};
+use config::manifests::Wanted;
 use reach::Held;
 use serde_json::json;
 use types::{Answers, NoTrace, Step, Timestamp, User, group};
 
 use super::{
+    explain::failed,
     question::{As, Asked, Output},
-    world::World,
+    world::{self, Modes, World},
 };
 use crate::exit::{self, Failure};
 
-/// Say whether somebody may do something by RBAC, or all that they may do
+/// Say whether somebody may do something, or all that they may do by RBAC
 #[derive(clap::Args)]
 #[command(after_help = "\
   portcullis can --list --as alice --groups dev -n production\n  \
-  portcullis can list pods --as system:serviceaccount:batch:batch-runner -n batch\n\n\
+  portcullis can list pods --as system:serviceaccount:batch:batch-runner -n batch\n  \
+  portcullis can get secrets/db -n production --as system:node:node1 --groups system:nodes -f ./dump \
+--authorization-mode Node,RBAC\n\n\
 `portcullis explain` says why, and what all other layers say.\n\n\
 Exit codes: 0 yes (or listed), 1 no, 2 called wrongly, 3 could not run.")]
 pub(crate) struct Can {
@@ -31,6 +35,8 @@ pub(crate) struct Can {
     #[arg(long, short, value_enum, value_name = "FORM", default_value_t = Output::Table)]
     output: Output,
     #[command(flatten)]
+    modes: Modes,
+    #[command(flatten)]
     world: World,
 }
 
@@ -44,35 +50,46 @@ impl Can {
             return self.list(&user);
         }
         let question = self.asked.question()?;
-        let authz = Authz::new(DenyList::default(), vec![Mode::Rbac(self.world.cluster()?.rbac().clone())]);
+        let options = self.modes.options();
+        let objects = self.world.read(world::wanted(&options)?)?;
+        let node = objects.node(&options)?;
+        let (authz, _) = options.authorizers(&node, objects.cluster.rbac()).map_err(failed)?;
         let at = question.attributes(&user);
-        // RBAC asks nothing, and looks at no clock.
+        // Neither RBAC nor Node asks anything, or looks at a clock.
         let Step::Done(opinion) = authz.decide(&at, Timestamp::UNIX_EPOCH, &Answers::none(), &mut NoTrace)
         else {
-            return Err(Failure::could_not_run("RBAC asked a question"));
+            return Err(Failure::could_not_run("an authorizer asked a question"));
         };
         let allowed = opinion.outcome() == Outcome::Allowed;
+        let reason = match (&*opinion.reason, allowed) {
+            ("", true) if user.in_group(group::MASTERS) => format!("in the group {}", group::MASTERS),
+            ("", true) => {
+                let grounds = node.snapshot().grounds(&at);
+                grounds.map(|grounds| format!("Node: {grounds}")).unwrap_or_default()
+            }
+            (reason, _) => reason.to_owned(),
+        };
         match self.output {
             Output::Json => {
                 let json = json!({
-                    "question": question.to_string(), "user": user, "allowed": allowed, "reason": &*opinion.reason,
+                    "question": question.to_string(), "user": user, "allowed": allowed, "reason": reason,
                 });
                 exit::say(&format!("{json:#}"))?;
             }
             Output::Table => {
-                let why = match (&*opinion.reason, allowed) {
-                    ("", true) => format!("in the group {}", group::MASTERS),
-                    (reason, _) => reason.to_owned(),
-                };
                 let answer = if allowed { "yes" } else { "no" };
-                exit::say(&if why.is_empty() { answer.to_owned() } else { format!("{answer}: {why}") })?;
+                exit::say(&if reason.is_empty() {
+                    answer.to_owned()
+                } else {
+                    format!("{answer}: {reason}")
+                })?;
             }
         }
         Ok(if allowed { exit::FINE } else { exit::FINDINGS })
     }
 
     fn list(&self, user: &User) -> Result<u8, Failure> {
-        let (held, broken) = self.world.cluster()?.can_list(user, self.asked.namespace());
+        let (held, broken) = self.world.read(Wanted::RBAC)?.cluster.can_list(user, self.asked.namespace());
         for problem in &broken {
             exit::warn(problem);
         }
@@ -83,6 +100,9 @@ impl Can {
             });
             exit::say(&format!("{json:#}"))?;
             return Ok(exit::FINE);
+        }
+        if self.modes.has_node() && authz::node::node_name(user).is_some() {
+            exit::say("The Node authorizer adds what the pods of its node need; ask about single objects.")?;
         }
         if user.in_group(group::MASTERS) {
             exit::say("Everything: the user is in the group system:masters, and RBAC is not asked.")?;

@@ -7,11 +7,12 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
+use config::manifests::Wanted;
 use gate::{
     LoadError, Options,
     explain::{Explanation, Finding, Recalled, Says, Shown},
 };
-use reach::{About, Cluster, Question};
+use reach::{About, Question};
 use remote::{ObjectSource, UpstreamObjects};
 use types::{Answer, Evidence, ObjectKind, Secret, Timestamp, User};
 use upstream::{IdentityHeaders, Pool};
@@ -21,7 +22,7 @@ use super::{
     question::{As, Output, Place, question},
     serve::{Authentication, Authorization, Network},
     what_if::WhatIf,
-    world::{self, Live},
+    world::{self, Source},
 };
 use crate::exit::{self, Failure};
 
@@ -29,9 +30,11 @@ use crate::exit::{self, Failure};
 #[derive(clap::Args)]
 #[command(after_help = "\
 The layers are the gate's own code, configured by the flags of `portcullis serve`. What cannot be judged without \
-a connection is said not to be asked. Roles and bindings come from the cluster of a kubeconfig or from a folder; \
-Secrets and ConfigMaps are never read.\n\n\
+a connection is said not to be asked. Roles and bindings, and with Node among the authorizers pods and volumes, come \
+from the cluster of a kubeconfig or from a folder; Secrets and ConfigMaps are never read.\n\n\
   portcullis explain --as alice --groups dev --verb delete --resource pods -n production\n  \
+  portcullis explain --as system:node:node1 --groups system:nodes --verb get --resource secrets/db -n production \
+-f ./dump --authorization-mode Node,RBAC\n  \
   portcullis explain --cert alice.crt --client-ca-file ca.crt --verb get --path /metrics\n  \
   portcullis explain --as dev --verb create --resource pods --subresource exec -n default --from 10.1.2.3 \
 --allow-cidr 10.0.0.0/8\n  \
@@ -84,7 +87,7 @@ pub(crate) struct Explain {
     #[arg(long, short, value_enum, value_name = "FORM", default_value_t = Output::Table)]
     output: Output,
     #[command(flatten)]
-    live: Live,
+    source: Source,
     #[command(flatten)]
     network: Network,
     #[command(flatten)]
@@ -100,7 +103,7 @@ impl Explain {
         }
         let question = self.question()?;
         let shown = self.shown()?;
-        let facts = Facts::new(&self.live)?;
+        let facts = Facts::new(&self.source)?;
         let (address, output) = (self.from, self.output);
         let rbac = self.authorization.rbac.clone();
         let mut options = Options::default();
@@ -113,12 +116,11 @@ impl Explain {
             // The folder may be for one of the two only.
             (options.rbac_from, tried.rbac_from) = (None, None);
         }
-        let reads_rbac = options.reads_rbac().map_err(failed)? || tried.reads_rbac().map_err(failed)?;
-        let objects = if reads_rbac { world::objects(&rbac, &self.live)? } else { Vec::new() };
-        let cluster = Cluster::new(objects);
+        let (wanted, other) = (world::wanted(&tried)?, world::wanted(&options)?);
+        let wanted = Wanted { rbac: wanted.rbac || other.rbac, node: wanted.node || other.node };
+        let objects = self.source.read(&rbac, wanted)?;
         let explain = |options: &Options| {
-            let node = world::node(options, &self.live)?;
-            let judge = options.judge(&node, cluster.rbac()).map_err(failed)?;
+            let judge = options.judge(&objects.node(options)?, objects.cluster.rbac()).map_err(failed)?;
             let now = Timestamp::now();
             Ok(judge.explain(address, &shown, &question, now, |question| facts.answer(question)))
         };
@@ -241,11 +243,11 @@ pub(super) fn failed(error: LoadError) -> Failure {
 struct Facts(Option<(tokio::runtime::Runtime, UpstreamObjects)>);
 
 impl Facts {
-    fn new(live: &Live) -> Result<Self, Failure> {
-        if !live.is_given() {
+    fn new(source: &Source) -> Result<Self, Failure> {
+        if !source.is_live() {
             return Ok(Self(None));
         }
-        let objects = UpstreamObjects::new(Pool::new(live.upstream()?, IdentityHeaders::default()));
+        let objects = UpstreamObjects::new(Pool::new(source.upstream()?, IdentityHeaders::default()));
         Ok(Self(Some((world::runtime()?, objects))))
     }
 

@@ -11,7 +11,6 @@ use anstyle::Style;
 use comfy_table::{Table, presets};
 use flate2::read::MultiGzDecoder;
 use gate::Options;
-use reach::Cluster;
 use trail::{Group, Replay as Run, Report};
 
 use super::{
@@ -29,7 +28,7 @@ Reads audit.k8s.io/v1 events, one JSON object a line, of this gate or of kube-ap
 and .gz files are unpacked. Each request counts once. Requests that never came to authorization (401, 429 and the \
 like) are counted apart, and so is every line that cannot be read. An impersonated request is judged twice: may the \
 requester act as that user, and may that user do it?\n\n\
-  portcullis replay --audit-log audit.log --what-if authorization-mode=RBAC --rbac-from ./rbac\n  \
+  portcullis replay --audit-log audit.log --what-if authorization-mode=RBAC -f ./dump\n  \
   zcat audit-*.gz | portcullis replay --audit-log - --what-if authorization-mode=RBAC --kubeconfig admin.conf\n\n\
 Exit codes: 0 nobody would be refused, 1 somebody would, 2 called wrongly, 3 could not run.")]
 pub(crate) struct Replay {
@@ -51,10 +50,9 @@ impl Replay {
         let mut log = open(&self.audit_log)?;
         let mut options = Options::default();
         self.what_if.apply(&mut options);
-        let rbac = options.reads_rbac().map_err(failed)?;
-        let cluster = if rbac { self.world.cluster()? } else { Cluster::default() };
+        let objects = self.world.read(world::wanted(&options)?)?;
         let (authz, webhooks) =
-            options.authorizers(&world::node(&options, &self.world.live)?, cluster.rbac()).map_err(failed)?;
+            options.authorizers(&objects.node(&options)?, objects.cluster.rbac()).map_err(failed)?;
         if let Some(webhook) = webhooks.first() {
             return Err(Failure::usage(format!(
                 "webhook `{webhook}`: a replay asks nobody; leave webhooks out of the setting that is tried"

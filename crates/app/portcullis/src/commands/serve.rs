@@ -106,7 +106,7 @@ pub(super) struct Authentication {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Authorization (layer 4)")]
 pub(super) struct Authorization {
-    /// Authorizers in the order they are asked: AlwaysAllow, AlwaysDeny, RBAC, Webhook [default: RBAC]
+    /// Authorizers in the order they are asked: AlwaysAllow, AlwaysDeny, Node, RBAC, Webhook [default: RBAC]
     #[arg(long, value_name = "MODE", value_delimiter = ',')]
     authorization_mode: Option<Vec<String>>,
     /// AuthorizationConfiguration: the chain as a file, in place of the other --authorization flags

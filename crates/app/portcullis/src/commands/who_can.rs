@@ -2,12 +2,12 @@
 
 use anstyle::Style;
 use comfy_table::{Table, presets};
-use reach::{About, Detour, Holder, Question};
+use reach::{About, Detour, Holder, Kubelet, Question, kubelets};
 use serde_json::json;
 
 use super::{
     question::{Asked, Output},
-    world::World,
+    world::{self, Modes, World},
 };
 use crate::exit::{self, Failure};
 
@@ -19,7 +19,8 @@ some.\n\n\
   portcullis who-can delete pods -n production\n  \
   portcullis who-can get secrets --all-namespaces\n  \
   portcullis who-can create pods/web --subresource exec -n default\n  \
-  portcullis who-can get /metrics --rbac-from ./rbac\n\n\
+  portcullis who-can get /metrics -f ./dump\n  \
+  portcullis who-can get secrets/db -n production -f ./dump --authorization-mode Node,RBAC\n\n\
 Exit codes: 0 answered, 2 called wrongly, 3 could not run.")]
 pub(crate) struct WhoCan {
     #[command(flatten)]
@@ -31,17 +32,27 @@ pub(crate) struct WhoCan {
     #[arg(long, short, value_enum, value_name = "FORM", default_value_t = Output::Table)]
     output: Output,
     #[command(flatten)]
+    modes: Modes,
+    #[command(flatten)]
     world: World,
 }
 
 impl WhoCan {
     pub(crate) fn run(self) -> Result<u8, Failure> {
         let question = self.asked.question()?;
-        let cluster = self.world.cluster()?;
+        let options = self.modes.options();
+        let objects = self.world.read(world::wanted(&options)?)?;
+        let cluster = &objects.cluster;
         let found = cluster.who_can(&question, self.all_namespaces);
+        let has_node = self.modes.has_node();
+        let kubelets =
+            if has_node { kubelets(&objects.node(&options)?.snapshot(), &question) } else { Vec::new() };
         if self.output == Output::Json {
-            let json =
+            let mut json =
                 json!({"question": question.to_string(), "groups": [types::group::MASTERS], "rbac": found});
+            if let (true, Some(json)) = (has_node, json.as_object_mut()) {
+                json.insert("node".to_owned(), json!(kubelets));
+            }
             exit::say(&format!("{json:#}"))?;
             return Ok(exit::FINE);
         }
@@ -51,12 +62,17 @@ impl WhoCan {
             }
             _ => 0,
         };
-        exit::say(&text(&question, &found, elsewhere))?;
+        exit::say(&text(&question, &found, elsewhere, has_node.then_some(&kubelets)))?;
         Ok(exit::FINE)
     }
 }
 
-fn text(question: &Question, found: &reach::WhoCan, elsewhere: usize) -> String {
+fn text(
+    question: &Question,
+    found: &reach::WhoCan,
+    elsewhere: usize,
+    kubelets: Option<&Vec<Kubelet>>,
+) -> String {
     let bold = Style::new().bold();
     let mut out = match found.granted.as_slice() {
         [] => format!("No binding lets anybody {question}.\n"),
@@ -72,6 +88,15 @@ fn text(question: &Question, found: &reach::WhoCan, elsewhere: usize) -> String 
     };
     if elsewhere > 0 {
         out.push_str(&format!("\n{elsewhere} more in single namespaces: --all-namespaces shows them.\n"));
+    }
+    if let Some(kubelets) = kubelets {
+        out.push_str(&format!("\n{bold}By the Node authorizer{bold:#}\n"));
+        if kubelets.is_empty() {
+            out.push_str("  no kubelet\n");
+        }
+        for Kubelet { user, grounds } in kubelets {
+            out.push_str(&format!("  {user:28} {grounds}\n"));
+        }
     }
     out.push_str(&format!("\n{bold}To be counted with them{bold:#}\n"));
     let mut line = |what: &str, text: String| out.push_str(&format!("  {what:22}{text}\n"));

@@ -120,6 +120,16 @@ impl Graph {
         self.keys(kind).count()
     }
 
+    /// The nodes that an object belongs to, by name: found by looking through all of them.
+    pub fn nodes(&self) -> BTreeSet<&str> {
+        let nodes = self.objects.iter().filter_map(|(_, object)| match object {
+            Object::Pod(pod) => Some(&*pod.node),
+            Object::Bound(node) => Some(&**node).filter(|node| !node.is_empty()),
+            Object::Volume(_) => None,
+        });
+        nodes.collect()
+    }
+
     /// Whether there is a way from `node` to the vertex.
     pub(super) fn reaches(&self, node: &str, vertex: KeyRef<'_>) -> bool {
         match vertex.kind {

@@ -1,12 +1,14 @@
-//! What the API server demands of RBAC objects before it stores them, and the defaults that it
-//! fills in.
+//! What the API server demands of objects before it stores them, as far as authorizers look at it, and
+//! the defaults that it fills in.
 //!
-//! UPSTREAM: validation and defaulting of `rbac.authorization.k8s.io/v1` (kube-apiserver 1.36).
+//! UPSTREAM: validation and defaulting of `rbac.authorization.k8s.io/v1`; a VolumeAttachment and a
+//! PodCertificateRequest name their node (kube-apiserver 1.36).
 
 use k8s_openapi::api::rbac::v1::{PolicyRule, RoleRef, Subject};
 
-use super::GROUP;
 use crate::yaml::{Document, FieldError};
+
+pub(super) const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 
 /// Rules of a Role (`namespaced`) or a ClusterRole.
 pub(super) fn rules(document: &Document, rules: &[PolicyRule], namespaced: bool) -> Result<(), FieldError> {
@@ -45,10 +47,10 @@ pub(super) fn role_ref(
     namespaced: bool,
 ) -> Result<(), FieldError> {
     let given = role_ref.api_group.take().filter(|given| !given.is_empty());
-    if let Some(given) = given.filter(|given| given != GROUP) {
-        return Err(document.error("roleRef.apiGroup", expected(&[GROUP], &given)));
+    if let Some(given) = given.filter(|given| given != RBAC_GROUP) {
+        return Err(document.error("roleRef.apiGroup", expected(&[RBAC_GROUP], &given)));
     }
-    role_ref.api_group = Some(GROUP.to_owned());
+    role_ref.api_group = Some(RBAC_GROUP.to_owned());
     let kinds: &[&str] = if namespaced { &["Role", "ClusterRole"] } else { &["ClusterRole"] };
     if !kinds.contains(&role_ref.kind.as_str()) {
         return Err(document.error("roleRef.kind", expected(kinds, &role_ref.kind)));
@@ -71,7 +73,7 @@ pub(super) fn subjects(
         };
         let group = match subject.kind.as_str() {
             "ServiceAccount" => "",
-            "User" | "Group" => GROUP,
+            "User" | "Group" => RBAC_GROUP,
             kind => return error("kind", expected(&["User", "Group", "ServiceAccount"], kind)),
         };
         let given = subject.api_group.take().filter(|given| !given.is_empty());
@@ -88,6 +90,11 @@ pub(super) fn subjects(
         }
     }
     Ok(())
+}
+
+/// The node that an object belongs to.
+pub(super) fn node_name(document: &Document, name: &str) -> Result<(), FieldError> {
+    if name.is_empty() { Err(document.error("spec.nodeName", "must be set")) } else { Ok(()) }
 }
 
 fn expected(choices: &[&str], found: &str) -> String {
