@@ -7,23 +7,25 @@ use std::{
     task::{Context, Poll},
 };
 
-use rustls::{ClientConfig, RootCertStore, sign::SingleCertAndKey};
+use rustls::{ClientConfig, sign::SingleCertAndKey};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
 
 use crate::{
     handshake::{Alpn, HandshakeError},
-    pem::{self, KeyPair, Pem, PemError},
+    pem::{KeyPair, Pem, PemError},
     read_ahead::ReadAhead,
+    trust::Trust,
 };
 
 /// What [`ClientTls`] is made of. There is no way to leave the server unjudged: whoever stands
 /// between the gate and the API server would be every user at once.
 #[derive(Clone, Debug)]
 pub struct ClientSettings<'a> {
-    /// The CAs that may have signed the server's certificate. The system's are not used: a cluster
-    /// has a CA of its own, and everybody else's are only more who could pose as the API server.
+    /// The CAs that may have signed the server's certificate, or that certificate itself. The
+    /// system's are not used: a cluster has a CA of its own, and everybody else's are only more who
+    /// could pose as the API server.
     pub ca: Pem<'a>,
     /// What the gate shows to the server, if it asks.
     pub key_pair: Option<KeyPair>,
@@ -61,7 +63,8 @@ impl ClientTls {
         let config = ClientConfig::builder_with_provider(crate::provider())
             .with_protocol_versions(&crate::VERSIONS)
             .map_err(|error| ClientTlsError::Library(error.to_string()))?
-            .with_root_certificates(roots(settings.ca)?);
+            .dangerous() // the library's word for a verifier of one's own
+            .with_custom_certificate_verifier(Arc::new(Trust::new(settings.ca)?));
         let mut config = match &settings.key_pair {
             None => config.with_no_client_auth(),
             Some(pair) => {
@@ -90,18 +93,6 @@ impl fmt::Debug for ClientTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientTls").field("server_name", &self.server_name).finish_non_exhaustive()
     }
-}
-
-fn roots(ca: Pem<'_>) -> Result<RootCertStore, PemError> {
-    let mut roots = RootCertStore::empty();
-    for (index, der) in pem::certificates(ca)?.into_iter().enumerate() {
-        roots.add(der).map_err(|error| PemError::BadCertificate {
-            origin: ca.origin.to_owned(),
-            number: index + 1,
-            reason: error.to_string(),
-        })?;
-    }
-    Ok(roots)
 }
 
 /// A connection to the API server after the handshake.

@@ -13,6 +13,7 @@ mod pem;
 mod possession;
 mod read_ahead;
 mod server;
+mod trust;
 
 pub use client::{ClientSettings, ClientStream, ClientTls, ClientTlsError};
 pub use handshake::{Alpn, HandshakeError, TlsVersion};

@@ -79,6 +79,25 @@ pub struct ClientCa {
     roots: Vec<Certificate>,
 }
 
+/// A certificate that a server may show because the certificate itself is trusted, whoever has
+/// signed it, as with a self-signed one that `certificate-authority` of a kubeconfig names.
+#[derive(Clone, Debug)]
+pub struct TrustedServer(Certificate);
+
+impl TrustedServer {
+    /// Reads one certificate in DER.
+    pub fn parse(der: &[u8]) -> Result<Self, Malformed> {
+        Certificate::parse(der).map(Self)
+    }
+
+    /// Whether it may be shown at `now`: its validity, its usage and its critical extensions, not
+    /// its names. That it is a CA's is no obstacle.
+    // UPSTREAM: for Go a leaf that stands among the roots is a chain by itself (kube-apiserver 1.36)
+    pub fn check(&self, now: Timestamp) -> Result<(), Refusal> {
+        chain::check_trusted_server(&self.0, now)
+    }
+}
+
 /// Why a bundle of client CAs cannot be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CaError {

@@ -5,9 +5,7 @@ use jiff::Timestamp;
 use super::{
     Refusal,
     certificate::{BadSignature, Certificate},
-    constraints,
-    extensions::ExtendedKeyUsage,
-    policy,
+    constraints, policy,
 };
 
 /// How many signatures are checked for one client at most: what bounds the work that a client can
@@ -36,6 +34,12 @@ pub(super) fn find<'a>(
     select(search.found)
 }
 
+/// Whether a server's certificate that is trusted itself is good at `now`.
+pub(super) fn check_trusted_server(certificate: &Certificate, now: Timestamp) -> Result<(), Refusal> {
+    check_alone(certificate, 0, now)?;
+    if certificate.extended_key_usage().server { Ok(()) } else { Err(Refusal::IncompatibleUsage) }
+}
+
 /// Those of `chains` that keep to policies, usages and name constraints as a whole. If there is
 /// none, the error is that of the chain that came furthest.
 fn select(chains: Vec<Chain<'_>>) -> Result<Vec<Chain<'_>>, Refusal> {
@@ -45,7 +49,7 @@ fn select(chains: Vec<Chain<'_>>) -> Result<Vec<Chain<'_>>, Refusal> {
             continue;
         }
         // A usage that one certificate leaves out is lost to all below it.
-        if chain.iter().any(|certificate| certificate.extended_key_usage() == ExtendedKeyUsage::Other) {
+        if chain.iter().any(|certificate| !certificate.extended_key_usage().client) {
             wrong_usage = Some(Refusal::IncompatibleUsage);
         } else if let Err(reason) = constraints::check(&chain) {
             wrong_name = Some(Refusal::NameConstraints(reason));

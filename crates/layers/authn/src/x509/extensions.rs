@@ -16,6 +16,7 @@ mod oid {
     pub(super) const CERTIFICATE_EXTENSION: [u8; 2] = [0x55, 29];
     pub(super) const AUTHORITY_INFO_ACCESS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 1];
     pub(super) const ANY_EXTENDED_KEY_USAGE: &[u8] = &[0x55, 29, 37, 0];
+    pub(super) const SERVER_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
     pub(super) const CLIENT_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
 }
 
@@ -58,15 +59,19 @@ pub(super) struct BasicConstraints {
 }
 
 /// What a certificate, and all below it, may be used for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum ExtendedKeyUsage {
-    /// No usage is named.
-    #[default]
-    Unlimited,
-    /// Client authentication, or any usage, is named.
-    ClientAuth,
-    /// Only other usages are named.
-    Other,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ExtendedKeyUsage {
+    /// Authenticating clients.
+    pub(super) client: bool,
+    /// Authenticating servers.
+    pub(super) server: bool,
+}
+
+/// No usage is named.
+impl Default for ExtendedKeyUsage {
+    fn default() -> Self {
+        Self { client: true, server: true }
+    }
 }
 
 impl Extensions {
@@ -186,16 +191,18 @@ impl BasicConstraints {
 
 impl ExtendedKeyUsage {
     fn read(mut reader: Reader<'_>) -> Option<Self> {
-        let mut usages = reader.nested(tag::SEQUENCE)?;
-        let mut result = Self::Unlimited;
-        while !usages.is_empty() {
-            result = match usages.object_identifier()? {
-                oid::CLIENT_AUTH | oid::ANY_EXTENDED_KEY_USAGE => Self::ClientAuth,
-                _ if result == Self::Unlimited => Self::Other,
-                _ => result,
-            };
+        let mut list = reader.nested(tag::SEQUENCE)?;
+        if list.is_empty() {
+            return Some(Self::default());
         }
-        Some(result)
+        let mut usages = Self { client: false, server: false };
+        while !list.is_empty() {
+            let usage = list.object_identifier()?;
+            let any = usage == oid::ANY_EXTENDED_KEY_USAGE;
+            usages.client |= any || usage == oid::CLIENT_AUTH;
+            usages.server |= any || usage == oid::SERVER_AUTH;
+        }
+        Some(usages)
     }
 }
 
