@@ -20,8 +20,8 @@ use crate::{
     yaml::{self, Document, FieldError, YamlError},
 };
 
-/// One member of `authorizers`.
-#[derive(Debug)]
+/// One member of `authorizers`. Equal ones decide alike, as long as their files hold the same.
+#[derive(Debug, PartialEq)]
 pub struct Authorizer {
     /// What metrics and messages call it.
     pub name: String,
@@ -30,7 +30,7 @@ pub struct Authorizer {
 }
 
 /// `type`, and what belongs to it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 #[expect(missing_docs, reason = "the names are those of kube-apiserver's types")]
 pub enum AuthorizerKind {
     Node,
@@ -56,7 +56,7 @@ impl AuthorizerKind {
 }
 
 /// `webhook`, checked and with its defaults.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct WebhookConfiguration {
     /// For one try; at most 30 s.
     pub timeout: Duration,

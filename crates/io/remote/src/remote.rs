@@ -1,6 +1,11 @@
 //! Asking once, for all who want to know, and remembering the answer.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use moka::sync::Cache;
 use parking_lot::Mutex;
@@ -14,7 +19,7 @@ use types::{Answer, ObjectRef, Question, Timestamp};
 use crate::{
     objects::ObjectSource,
     reviews::Reviews,
-    webhook::{Webhook, WebhookCounts},
+    webhook::{Counts, Webhook, WebhookCounts},
 };
 
 /// For how long an answer is remembered, and with it all that rests on it.
@@ -38,6 +43,8 @@ const MAX_KEPT: u64 = 50_000;
 pub struct Remote {
     lookups: Arc<Shared>,
     reviews: Reviews,
+    /// How it went with every webhook that there ever was, by name: what is counted never falls.
+    counts: Arc<Mutex<BTreeMap<Arc<str>, Arc<Counts>>>>,
 }
 
 struct Shared {
@@ -85,18 +92,28 @@ impl Remote {
             kept: Cache::builder().max_capacity(MAX_KEPT).time_to_live(2 * MAX_AGE).build(),
             asking: Mutex::default(),
         });
-        Self { lookups, reviews }
+        Self { lookups, reviews, counts: Arc::default() }
     }
 
-    /// The same, and these webhooks answer reviews, by tasks of the same runtime.
-    pub fn with_webhooks(self, webhooks: Vec<Webhook>) -> Self {
-        let reviews = Reviews::new(webhooks, self.lookups.runtime.clone());
-        Self { reviews, ..self }
+    /// The same, but these webhooks and no others answer reviews, by tasks of the same runtime. They
+    /// remember nothing of those before them; whoever has asked one of these is still answered by it.
+    pub fn with_webhooks(&self, mut webhooks: Vec<Webhook>) -> Self {
+        let mut counts = self.counts.lock();
+        for webhook in &mut webhooks {
+            let name = Arc::clone(webhook.name());
+            webhook.count_in(|own| Arc::clone(counts.entry(name).or_insert(own)));
+        }
+        drop(counts);
+        Self { reviews: Reviews::new(webhooks, self.lookups.runtime.clone()), ..self.clone() }
     }
 
-    /// How asking each webhook went, sorted by name.
+    /// How asking each webhook went, sorted by name, those that are no longer there among them.
     pub fn webhook_counts(&self) -> Vec<WebhookCounts> {
-        self.reviews.counts()
+        let read = |(name, counts): (&Arc<str>, &Arc<Counts>)| WebhookCounts {
+            name: Arc::clone(name),
+            results: counts.read(),
+        };
+        self.counts.lock().iter().map(read).collect()
     }
 
     /// Forgets everything.

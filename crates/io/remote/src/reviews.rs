@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use tokio::{runtime::Handle, task::JoinHandle, time::Instant};
 use types::{AccessFailure, AccessReview, AccessStatus, FailureClass, Timestamp};
 
-use crate::webhook::{Webhook, WebhookCounts};
+use crate::webhook::Webhook;
 
 /// The webhooks of the chain, by name.
 ///
@@ -26,13 +26,6 @@ impl Reviews {
 
     pub(crate) fn len(&self) -> usize {
         self.webhooks.len()
-    }
-
-    /// By name.
-    pub(crate) fn counts(&self) -> Vec<WebhookCounts> {
-        let mut counts: Vec<_> = self.webhooks.values().map(|webhook| webhook.counts()).collect();
-        counts.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-        counts
     }
 
     pub(crate) fn forget(&self) {

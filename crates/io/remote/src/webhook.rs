@@ -11,10 +11,10 @@ use std::{
     time::Duration,
 };
 
-use authz::webhook::{FailurePolicy, ReviewVersion, read_answer, read_refusal};
+use authz::webhook::{FailurePolicy, Refusal, ReviewVersion, read_answer, read_content_type, read_refusal};
 use bytes::Bytes;
 use config::{ClusterAccess, authorization::WebhookConfiguration};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header, uri::PathAndQuery};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, uri::PathAndQuery};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use moka::sync::Cache;
 use tls::HandshakeError;
@@ -25,7 +25,7 @@ use tokio::{
 use types::{AccessFailure, AccessStatus, FailureClass, Timestamp, duration};
 use upstream::{IdentityHeaders, Limits, Pool, PooledBody, SendError, Upstream, UpstreamError};
 
-use self::counts::Counts;
+pub(crate) use self::counts::Counts;
 pub use self::counts::{BOUNDS, TryCounts, TryResult, WebhookCounts};
 use crate::remote::is_young;
 
@@ -50,7 +50,11 @@ const MAX_BODY_BYTES: usize = 1 << 20;
 const MAX_ASKING: usize = 1024;
 
 // UPSTREAM: this many answers are remembered, of each webhook (kube-apiserver 1.36)
-const MAX_KEPT: u64 = 8192;
+const MAX_KEPT: u32 = 8192;
+
+/// How many bytes of reviews and answers are remembered, of each webhook. kube-apiserver has no limit:
+/// whoever has many groups, or asks for long names, could fill its memory.
+const MAX_KEPT_BYTES: u32 = 64 << 20;
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("portcullis/", env!("CARGO_PKG_VERSION")));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -112,7 +116,7 @@ pub struct Webhook {
     unauthorized_ttl: Duration,
     retry_after: Duration,
     fails_open: bool,
-    counts: Counts,
+    counts: Arc<Counts>,
     turns: Semaphore,
     /// By the text of the review.
     kept: Cache<Arc<str>, Known>,
@@ -124,16 +128,35 @@ struct Known {
     as_of: Timestamp,
 }
 
+/// How much room an answer takes. Every one takes so much that there is no room for more than
+/// [`MAX_KEPT`].
+fn weight(review: &Arc<str>, known: &Known) -> u32 {
+    let AccessStatus { reason, evaluation_error, .. } = &known.status;
+    let bytes = review.len() + reason.len() + evaluation_error.len() + size_of::<Known>();
+    u32::try_from(bytes).unwrap_or(u32::MAX).max(MAX_KEPT_BYTES / MAX_KEPT)
+}
+
 /// Why a try came to nothing.
 struct Failed {
     failure: AccessFailure,
     /// Whether trying again may help.
     transient: bool,
+    /// How it counts.
+    result: TryResult,
 }
 
 impl Failed {
     fn new(class: FailureClass, message: impl Into<Arc<str>>) -> Self {
-        Self { failure: AccessFailure { class, message: message.into() }, transient: false }
+        let result = match class {
+            FailureClass::Timeout => TryResult::Timeout,
+            FailureClass::Connection | FailureClass::Response => TryResult::Error,
+        };
+        Self { failure: AccessFailure { class, message: message.into() }, transient: false, result }
+    }
+
+    fn refused(Refusal { message, transient, late }: Refusal) -> Self {
+        let failed = Self::new(FailureClass::Response, message);
+        Self { transient, result: if late { TryResult::Timeout } else { failed.result }, ..failed }
     }
 }
 
@@ -164,12 +187,13 @@ impl Webhook {
             unauthorized_ttl: settings.unauthorized_ttl,
             retry_after: settings.retry_after,
             fails_open: settings.fails_open,
-            counts: Counts::default(),
+            counts: Arc::default(),
             turns: Semaphore::new(MAX_ASKING),
             // Whether an answer may still be used is decided by its own time. The library's clock
             // only frees memory.
             kept: Cache::builder()
-                .max_capacity(MAX_KEPT)
+                .max_capacity(MAX_KEPT_BYTES.into())
+                .weigher(weight)
                 .time_to_live(2 * settings.authorized_ttl.max(settings.unauthorized_ttl))
                 .build(),
         })
@@ -179,9 +203,10 @@ impl Webhook {
         &self.name
     }
 
-    /// How its tries went.
-    pub(crate) fn counts(&self) -> WebhookCounts {
-        WebhookCounts { name: Arc::clone(&self.name), results: self.counts.read() }
+    /// Goes on counting where one of the same name was before it was configured anew, if there was one:
+    /// `counts` may be its or this one's own.
+    pub(crate) fn count_in(&mut self, counts: impl FnOnce(Arc<Counts>) -> Arc<Counts>) {
+        self.counts = counts(Arc::clone(&self.counts));
     }
 
     pub(crate) fn forget(&self) {
@@ -209,32 +234,35 @@ impl Webhook {
     pub(crate) async fn ask(&self, review: &str) -> Result<AccessStatus, AccessFailure> {
         let review = Bytes::copy_from_slice(review.as_bytes());
         let answer = timeout(LONGEST, self.try_often(review)).await.unwrap_or_else(|_| {
-            let message = format!("no answer within {LONGEST:?}, all tries together").into();
-            Err(AccessFailure { class: FailureClass::Timeout, message })
+            let message = format!("no answer within {LONGEST:?}, all tries together");
+            Err(Failed::new(FailureClass::Timeout, message))
         });
-        if let (Err(failure), true) = (&answer, self.fails_open) {
-            self.counts.failed_open(TryResult::of::<()>(&Err(failure.class)));
-        }
-        answer
+        answer.map_err(|Failed { failure, result, .. }| {
+            if self.fails_open {
+                self.counts.failed_open(result);
+            }
+            failure
+        })
     }
 
-    async fn try_often(&self, review: Bytes) -> Result<AccessStatus, AccessFailure> {
+    async fn try_often(&self, review: Bytes) -> Result<AccessStatus, Failed> {
         let mut pause = self.retry_after;
-        for left in (0..TRIES).rev() {
-            let began = Instant::now();
+        let mut left = TRIES;
+        loop {
+            left -= 1;
+            let mut counted =
+                Try { counts: &self.counts, began: Instant::now(), result: TryResult::Canceled };
             let tried = self.try_once(review.clone()).await;
-            let result = tried.as_ref().map(|_| ()).map_err(|failed| failed.failure.class);
-            self.counts.tried(TryResult::of(&result), began.elapsed());
+            counted.result = tried.as_ref().map_or_else(|failed| failed.result, |_| TryResult::Success);
+            drop(counted);
             match tried {
-                Ok(status) => return Ok(status),
-                Err(Failed { failure, transient }) if !transient || left == 0 => return Err(failure),
-                Err(_) => {
+                Err(failed) if failed.transient && left > 0 => {
                     sleep(pause.mul_f64(1.0 + 0.2 * random_fraction())).await;
                     pause = pause.mul_f64(1.5);
                 }
+                ended => return ended,
             }
         }
-        Err(AccessFailure { class: FailureClass::Response, message: "no try was made".into() })
     }
 
     // UPSTREAM: what takes too long is not tried again (kube-apiserver 1.36)
@@ -259,8 +287,9 @@ impl Webhook {
             let res =
                 self.pool.send(self.request(review.clone())).await.map_err(|error| no_response(&error))?;
             let (code, retry_after) = (res.status(), retry_after(&res));
+            let unreadable = content_type(res.headers());
             let body = self.read(res).await?;
-            if (200..=206).contains(&code.as_u16()) {
+            if unreadable.is_none() && (200..=206).contains(&code.as_u16()) {
                 return read_answer(self.version, &body)
                     .map_err(|error| Failed::new(FailureClass::Response, error));
             }
@@ -272,9 +301,9 @@ impl Webhook {
                 }
                 _ => {
                     // A redirect is a refusal too: the review goes to the address that was configured.
-                    let refusal = read_refusal(code.as_u16(), retry_after, &body);
-                    let failed = Failed::new(FailureClass::Response, refusal.message);
-                    return Err(Failed { transient: refusal.transient, ..failed });
+                    let refusal =
+                        unreadable.unwrap_or_else(|| read_refusal(code.as_u16(), retry_after, &body));
+                    return Err(Failed::refused(refusal));
                 }
             }
         }
@@ -307,6 +336,11 @@ impl Webhook {
     }
 }
 
+/// Why an answer with this `Content-Type` is not read, if it is not. Of several the first counts.
+fn content_type(headers: &HeaderMap) -> Option<Refusal> {
+    read_content_type(headers.get(header::CONTENT_TYPE)?.as_bytes())
+}
+
 /// `Retry-After` in seconds; a date does not count.
 // UPSTREAM: only a number counts (client-go 1.36)
 fn retry_after<B>(res: &Response<B>) -> Option<i64> {
@@ -318,12 +352,24 @@ fn retry_after<B>(res: &Response<B>) -> Option<i64> {
 fn no_response(error: &SendError) -> Failed {
     let transient = match error {
         SendError::Connect { source, .. } => was_reset(source),
-        // It does not tell one from the other.
-        SendError::Handshake { source, .. } => matches!(source, HandshakeError::Closed),
+        SendError::Handshake { source, .. } => matches!(source, HandshakeError::Reset),
         SendError::HungUp { source, .. } | SendError::Broken(source) => was_reset(source),
         SendError::ConnectTimeout { .. } | SendError::NoAnswer { .. } => false,
     };
     Failed { transient, ..Failed::new(FailureClass::Connection, error.to_string()) }
+}
+
+/// A try that is being made. One that nobody waits for any more counts, too.
+struct Try<'a> {
+    counts: &'a Counts,
+    began: Instant,
+    result: TryResult,
+}
+
+impl Drop for Try<'_> {
+    fn drop(&mut self) {
+        self.counts.tried(self.result, self.began.elapsed());
+    }
 }
 
 fn was_reset(error: &(dyn StdError + 'static)) -> bool {

@@ -9,6 +9,9 @@ pub enum HandshakeError {
     /// The peer went away, as port scanners and health checks of load balancers do.
     #[error("the peer closed the connection during the TLS handshake")]
     Closed,
+    /// The peer, or a box on the way, cut the connection off.
+    #[error("the connection was reset during the TLS handshake")]
+    Reset,
     /// The peer does not speak TLS, offers nothing we accept, or could not prove possession.
     #[error("TLS handshake failed: {0}")]
     Protocol(String),
@@ -20,9 +23,8 @@ pub enum HandshakeError {
 impl HandshakeError {
     pub(crate) fn from_io(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-                Self::Closed
-            }
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => Self::Closed,
+            io::ErrorKind::ConnectionReset => Self::Reset,
             _ => match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
                 Some(protocol) => Self::Protocol(protocol.to_string()),
                 None => Self::Io(error),
@@ -33,7 +35,7 @@ impl HandshakeError {
     /// The metric label of this failure, of a closed set.
     pub fn label(&self) -> &'static str {
         match self {
-            Self::Closed => "closed",
+            Self::Closed | Self::Reset => "closed",
             Self::Protocol(_) => "protocol",
             Self::Io(_) => "io",
         }

@@ -4,6 +4,7 @@
 //! [`Question::Access`]; whoever drives the decision finds the answer, and [`read_answer`] reads it.
 
 mod answer;
+mod media_type;
 mod review;
 
 use std::{fmt, sync::Arc};
@@ -14,7 +15,7 @@ use types::{
     Step,
 };
 
-pub use self::answer::{Refusal, read_answer, read_refusal};
+pub use self::answer::{Refusal, read_answer, read_content_type, read_refusal};
 use crate::{Error, Opinion, opinion::aggregate};
 
 /// `subjectAccessReviewVersion`: the version of `authorization.k8s.io` that the webhook speaks.
@@ -59,6 +60,13 @@ impl FailurePolicy {
 pub struct MatchCondition {
     expression: String,
     program: Program,
+}
+
+/// What is compiled comes of the text alone.
+impl PartialEq for MatchCondition {
+    fn eq(&self, other: &Self) -> bool {
+        self.expression == other.expression
+    }
 }
 
 impl MatchCondition {

@@ -52,8 +52,12 @@ pub(super) fn run(case: &Case, flip: &mut Flip) -> Outcome {
             }
         }
         Err(AuthorizationConfigError::Invalid(found)) => {
-            let found: Vec<String> =
-                found.iter().map(|error| format!("{}: {}", error.path, error.message)).collect();
+            // What no field is to blame for has no path.
+            let told = |error: &config::yaml::FieldError| match error.path.as_str() {
+                "" => error.message.clone(),
+                path => format!("{path}: {}", error.message),
+            };
+            let found: Vec<String> = found.iter().map(told).collect();
             let same = found.len() == expect.errors.len()
                 && found.iter().zip(&expect.errors).all(|(found, expected)| is_same(found, expected));
             if !same {

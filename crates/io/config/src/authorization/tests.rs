@@ -50,4 +50,28 @@ fn what_is_no_configuration_is_said_so() {
         "authz.yaml:4: authorizers[0].webhook.timeout: ",
     );
     check("- a\n", "kind: is missing");
+    let named = |name: &str| {
+        format!("{HEAD}authorizers:\n- {{type: AlwaysAllow, name: {name}}}\n- {{type: Bad, name: b}}\n")
+    };
+    check(&named("all"), "authz.yaml:5: authorizers[1].type: Unsupported value");
+    check(
+        &named("all").replace("Bad, name: b", "RBAC, name: rbac"),
+        "authz.yaml:4: expected name alwaysallow for authorizer AlwaysAllow instead of all",
+    );
+}
+
+#[test]
+fn equal_configurations_are_equal() {
+    let text = |ttl: &str, expression: &str| {
+        format!(
+            "{HEAD}authorizers:\n- type: Webhook\n  name: w\n  webhook:\n    timeout: 3s\n    failurePolicy: Deny\n    \
+             subjectAccessReviewVersion: v1\n    matchConditionSubjectAccessReviewVersion: v1\n    {ttl}\n    \
+             connectionInfo: {{type: InClusterConfig}}\n    matchConditions: [{{expression: '{expression}'}}]\n"
+        )
+    };
+    let read = |text: String| parse("authz.yaml", text.as_bytes()).unwrap();
+    let one = || read(text("", "true"));
+    assert_eq!(one(), read(text("authorizedTTL: 5m  # the default", "true")));
+    assert_ne!(one(), read(text("authorizedTTL: 6m", "true")));
+    assert_ne!(one(), read(text("", "false")));
 }

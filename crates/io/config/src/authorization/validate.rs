@@ -3,7 +3,7 @@
 use std::{collections::HashSet, io, path::Path, time::Duration};
 
 use authz::webhook::{FailurePolicy, MatchCondition, ReviewVersion};
-use types::{duration, quote};
+use types::{dns_name, duration, quote};
 
 use super::{
     Authorizer, AuthorizerKind, ConnectionInfo, Document, FieldError, WebhookConfiguration,
@@ -37,6 +37,13 @@ pub(super) fn validate(
             names.insert(authorizer.name.clone());
             authorizers.extend(errors.authorizer(authorizer, &path));
         }
+    }
+    // Nothing has been left out of the chain where nothing was found, so that places agree.
+    if errors.found.is_empty() {
+        authorizers
+            .iter()
+            .enumerate()
+            .for_each(|(index, authorizer)| errors.built_in_name(authorizer, index));
     }
     if errors.found.is_empty() { Ok(authorizers) } else { Err(errors.found) }
 }
@@ -81,6 +88,18 @@ impl Errors<'_> {
             self.add(&path, duplicate(name));
         } else if let Some(wrong) = not_a_subdomain(name) {
             self.add(&path, invalid(name, &format!("authorizer name is invalid: {wrong}")));
+        }
+    }
+
+    // UPSTREAM: every type but Webhook has one name, its own in lower case; this is looked at when all
+    // else is in order, and told without a path (kube-apiserver 1.36)
+    fn built_in_name(&mut self, authorizer: &Authorizer, index: usize) {
+        let (kind, name) = (authorizer.kind.name(), &authorizer.name);
+        let expected = kind.to_lowercase();
+        if !matches!(authorizer.kind, AuthorizerKind::Webhook(_)) && *name != expected {
+            let message = format!("expected name {expected} for authorizer {kind} instead of {name}");
+            let place = self.document.error(&format!("authorizers[{index}].name"), message);
+            self.found.push(FieldError { path: String::new(), ..place });
         }
     }
 
@@ -260,18 +279,11 @@ fn not_a_subdomain(name: &str) -> Option<String> {
     const RULE: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', \
                         and must start and end with an alphanumeric character (e.g. 'example.com', regex used for \
                         validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-    let outer = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let is_label = |label: &str| {
-        let bytes = label.as_bytes();
-        bytes.iter().all(|byte| outer(*byte) || *byte == b'-')
-            && bytes.first().is_some_and(|byte| outer(*byte))
-            && bytes.last().is_some_and(|byte| outer(*byte))
-    };
     let mut wrong = Vec::new();
     if name.len() > LONGEST {
         wrong.push(format!("must be no more than {LONGEST} bytes"));
     }
-    if !name.split('.').all(is_label) {
+    if !dns_name::is_subdomain_of_any_length(name) {
         wrong.push(RULE.to_owned());
     }
     (!wrong.is_empty()).then(|| wrong.join(", "))

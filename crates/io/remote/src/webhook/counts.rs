@@ -8,8 +8,6 @@ use std::{
     time::Duration,
 };
 
-use types::FailureClass;
-
 /// What a try came to.
 // UPSTREAM: these words; a connection that failed is an error too (kube-apiserver 1.36)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +18,13 @@ pub enum TryResult {
     Timeout,
     /// None, or something else.
     Error,
+    /// Nobody waited for it any more.
+    Canceled,
 }
 
 impl TryResult {
     /// In the order in which they are counted.
-    pub const ALL: [Self; 3] = [Self::Success, Self::Timeout, Self::Error];
+    pub const ALL: [Self; 4] = [Self::Success, Self::Timeout, Self::Error, Self::Canceled];
 
     /// As a label.
     pub const fn as_str(self) -> &'static str {
@@ -32,15 +32,13 @@ impl TryResult {
             Self::Success => "success",
             Self::Timeout => "timeout",
             Self::Error => "error",
+            Self::Canceled => "canceled",
         }
     }
 
-    pub(super) fn of<T>(answer: &Result<T, FailureClass>) -> Self {
-        match answer {
-            Ok(_) => Self::Success,
-            Err(FailureClass::Timeout) => Self::Timeout,
-            Err(FailureClass::Connection | FailureClass::Response) => Self::Error,
-        }
+    /// Whether a request can go on to the next authorizer after it.
+    pub const fn can_fail_open(self) -> bool {
+        matches!(self, Self::Timeout | Self::Error)
     }
 }
 
@@ -74,7 +72,7 @@ pub struct WebhookCounts {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Counts([Counted; TryResult::ALL.len()]);
+pub(crate) struct Counts([Counted; TryResult::ALL.len()]);
 
 #[derive(Debug, Default)]
 struct Counted {
@@ -105,7 +103,7 @@ impl Counts {
         }
     }
 
-    pub(super) fn read(&self) -> Vec<(TryResult, TryCounts)> {
+    pub(crate) fn read(&self) -> Vec<(TryResult, TryCounts)> {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let read = |counted: &Counted| TryCounts {
             count: get(&counted.count),

@@ -8,9 +8,14 @@ fn webhook(answer: impl Fn(&Message) -> Reply + Send + Sync + 'static) -> (Serve
     let folder = Folder::new();
     let kubeconfig = folder.write("kubeconfig", server.kubeconfig());
     let (access, _) = config::kubeconfig::load_webhook(&kubeconfig).unwrap();
+    let webhook = client(&access);
+    (server, webhook)
+}
+
+fn client(access: &ClusterAccess) -> Webhook {
     let webhook = Webhook::new(&WebhookSettings {
         name: "hook",
-        access: &access,
+        access,
         path: "/authorize",
         version: ReviewVersion::V1,
         timeout: Duration::from_millis(2_000),
@@ -19,7 +24,7 @@ fn webhook(answer: impl Fn(&Message) -> Reply + Send + Sync + 'static) -> (Serve
         retry_after: Duration::from_millis(1),
         fails_open: true,
     });
-    (server, webhook.unwrap())
+    webhook.unwrap()
 }
 
 const YES: &str = r#"{"status":{"allowed":true}}"#;
@@ -41,7 +46,7 @@ async fn check(reply: Reply, class: FailureClass, message: &str, tries: usize) {
     let failure = webhook.ask("{}").await.unwrap_err();
     assert!(failure.class == class && failure.message.contains(message), "{failure:?}");
     let result = if class == FailureClass::Timeout { TryResult::Timeout } else { TryResult::Error };
-    let counts = webhook.counts().results;
+    let counts = webhook.counts.read();
     let (_, counted) = counts.iter().find(|(counted, _)| *counted == result).unwrap();
     // What `Retry-After` asks for is no try of its own.
     let tries_counted = if tries == 11 { 1 } else { tries as u64 };
@@ -69,6 +74,123 @@ async fn hostile_answers_are_none() {
     check(Reply::Reset, Connection, "", 5).await;
     check(Reply::json(500, YES), Response, "answered 500", 5).await;
     check(Reply::json(403, YES), Response, "answered 403", 1).await;
+    // One whose type nobody can read is none, whatever it says.
+    check(typed("a b"), Response, "Content-Type", 5).await;
+}
+
+fn typed(content_type: &str) -> Reply {
+    let (length, line) = (YES.len(), format!("content-type: {content_type}"));
+    Reply::Bytes(format!("HTTP/1.1 200 OK\r\n{line}\r\ncontent-length: {length}\r\n\r\n{YES}").into_bytes())
+}
+
+#[tokio::test]
+async fn answers_of_any_type_are_read() {
+    for content_type in ["text/plain; charset=utf-8", "application/vnd.kubernetes.protobuf", "", "json;"] {
+        let (_server, webhook) = webhook(move |_| typed(content_type));
+        assert!(webhook.ask("{}").await.unwrap().allowed, "{content_type}");
+    }
+}
+
+/// Of each result that there is, how many tries.
+fn tried(webhook: &Webhook) -> Vec<(&'static str, u64)> {
+    let results = webhook.counts.read().into_iter();
+    results
+        .filter(|(_, counts)| counts.count > 0)
+        .map(|(result, counts)| (result.as_str(), counts.count))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_webhook_that_gives_up_waiting_counts_as_late() {
+    let status = r#"{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Timeout","code":500}"#;
+    for reply in [Reply::json(504, ""), Reply::json(500, status)] {
+        let (_server, webhook) = webhook(move |_| reply.clone());
+        assert_eq!(webhook.ask("{}").await.unwrap_err().class, FailureClass::Response);
+        assert_eq!(tried(&webhook), [("timeout", 5)]);
+    }
+}
+
+#[tokio::test]
+async fn a_try_that_nobody_waits_for_counts_as_canceled() {
+    let (server, webhook) = webhook(|_| Reply::Bytes(Vec::new()));
+    let asking = webhook.ask("{}");
+    let seen = async {
+        while server.seen().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        answer = asking => panic!("{answer:?}"),
+        () = seen => {}
+    }
+    assert_eq!(tried(&webhook), [("canceled", 1)]);
+    assert!(webhook.counts.read().iter().all(|(_, counts)| counts.fail_open == 0));
+}
+
+/// What becomes of a connection that ends before its TLS session begins, and how many were tried.
+async fn ends_in_the_handshake(reset: bool) -> usize {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let counting = std::thread::spawn(move || {
+        let mut count = 0;
+        for tcp in listener.incoming() {
+            let mut tcp = tcp.unwrap();
+            // The client's greeting; whoever says something else has seen enough.
+            let mut byte = [0];
+            if std::io::Read::read(&mut tcp, &mut byte).unwrap() == 0 || byte != [0x16] {
+                return count;
+            }
+            count += 1;
+            if reset {
+                // Closing with bytes unread resets.
+                continue;
+            }
+            while let Ok(1..) =
+                tcp.set_nonblocking(true).and_then(|()| std::io::Read::read(&mut tcp, &mut [0; 4096]))
+            {
+            }
+            std::net::TcpStream::shutdown(&tcp, std::net::Shutdown::Write).unwrap();
+            tcp.set_nonblocking(false).unwrap();
+            while let Ok(1..) = std::io::Read::read(&mut tcp, &mut [0; 4096]) {}
+        }
+        count
+    });
+    let server = Server::that_says_yes();
+    let folder = Folder::new();
+    let text = server.kubeconfig().replace(&server.address().to_string(), &address.to_string());
+    let (access, _) = config::kubeconfig::load_webhook(&folder.write("kubeconfig", text)).unwrap();
+    let webhook = client(&access);
+    let failure = webhook.ask("{}").await.unwrap_err();
+    assert_eq!(failure.class, FailureClass::Connection, "{failure:?}");
+    std::io::Write::write_all(&mut std::net::TcpStream::connect(address).unwrap(), b"!").unwrap();
+    counting.join().unwrap()
+}
+
+#[tokio::test]
+async fn a_reset_in_the_handshake_is_tried_again_and_an_end_is_not() {
+    assert_eq!(ends_in_the_handshake(true).await, 5);
+    assert_eq!(ends_in_the_handshake(false).await, 1);
+}
+
+#[test]
+fn what_is_remembered_is_bounded_in_number_and_in_bytes() {
+    let known = |reason: &str| Known {
+        status: AccessStatus { reason: reason.into(), ..AccessStatus::default() },
+        as_of: Timestamp::UNIX_EPOCH,
+    };
+    let weight =
+        |review: usize, reason: usize| weight(&"r".repeat(review).into(), &known(&"w".repeat(reason)));
+    assert_eq!(weight(100, 100) * MAX_KEPT, MAX_KEPT_BYTES);
+    assert!(weight(100_000, 0) > 100_000 && weight(0, 1 << 20) > 1 << 20);
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (_server, webhook) = runtime.block_on(async { webhook(|_| Reply::json(200, YES)) });
+    let long = "g".repeat(1 << 20);
+    for number in 0..100 {
+        webhook.remember(&format!("{long}{number}").into(), &AccessStatus::default(), Timestamp::UNIX_EPOCH);
+    }
+    webhook.kept.run_pending_tasks();
+    assert!((1..=63).contains(&webhook.kept.entry_count()), "{}", webhook.kept.entry_count());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use types::AccessStatus;
 
-use super::ReviewVersion;
+use super::{ReviewVersion, media_type};
 
 /// The verdict in the body of a successful answer.
 ///
@@ -80,13 +80,26 @@ impl<'a> Members<'a> {
     }
 }
 
-/// What an answer outside 200 to 206 means.
+/// What an answer that is none means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// For the log and the audit event.
     pub message: String,
     /// Whether asking again may help.
     pub transient: bool,
+    /// Whether the webhook says that something took too long.
+    pub late: bool,
+}
+
+/// Judges the `Content-Type` of an answer, whatever its status; `None`: the body is to be read.
+// UPSTREAM: every type that can be read will do, and none too, for the body is read as what it looks like;
+// one that cannot be read is an internal error, and those are asked again (client-go 1.36)
+pub fn read_content_type(header: &[u8]) -> Option<Refusal> {
+    if header.is_empty() || media_type::is_well_formed(header) {
+        return None;
+    }
+    let message = format!("the webhook's Content-Type is none: `{}`", header.escape_ascii());
+    Some(Refusal { message, transient: true, late: false })
 }
 
 /// Judges an answer with status `code` outside 200 to 206, whose `Retry-After` says `retry_after`
@@ -98,7 +111,7 @@ pub fn read_refusal(code: u16, retry_after: Option<i64>, body: &[u8]) -> Refusal
         return refusal;
     }
     let transient = code == 429 || (code >= 500 && code != 503) || retry_after.is_some_and(|wait| wait > 0);
-    Refusal { message: format!("the webhook answered {code}"), transient }
+    Refusal { message: format!("the webhook answered {code}"), transient, late: code == 504 }
 }
 
 /// What a `metav1.Status` says that tells of a failure.
@@ -117,7 +130,8 @@ fn failure(body: &[u8]) -> Option<Refusal> {
         || code == 429
         || (!KNOWN_REASONS.contains(&reason) && matches!(code, 500 | 504))
         || wait > 0;
-    Some(Refusal { message: status.text("message").ok()?.to_owned(), transient })
+    let late = reason == "Timeout" || code == 504;
+    Some(Refusal { message: status.text("message").ok()?.to_owned(), transient, late })
 }
 
 /// Reasons that say enough for the code not to matter.

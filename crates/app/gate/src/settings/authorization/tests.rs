@@ -60,7 +60,7 @@ fn always_allow_lets_nobody_in_without_a_name() {
     check(modes(&["RBAC", "AlwaysAllow"]), false);
     let folder = Folder::new();
     let file = "{apiVersion: apiserver.config.k8s.io/v1, kind: AuthorizationConfiguration, \
-                authorizers: [{type: AlwaysAllow, name: all}]}";
+                authorizers: [{type: AlwaysAllow, name: alwaysallow}]}";
     let file = folder.write("authz.yaml", file);
     check(Options { authorization_config: Some(file), ..Options::default() }, true);
 }
@@ -124,7 +124,7 @@ fn the_file_excludes_the_flags() {
     check(&beside, Err("--authorization-config: cannot be given beside --authorization-mode"));
     let beside = Options { authorization_webhook_cache_unauthorized_ttl: Some(Duration::ZERO), ..good };
     check(&beside, Err("beside --authorization-webhook-cache-unauthorized-ttl"));
-    check(&with("- {type: AlwaysAllow, name: all}\n".to_owned()), Ok(("AlwaysAllow", 1)));
+    check(&with("- {type: AlwaysAllow, name: alwaysallow}\n".to_owned()), Ok(("AlwaysAllow", 1)));
     check(&with("- {type: ABAC, name: abac}\n".to_owned()), Err("--authorization-config: \"ABAC\""));
     check(&with(webhook("w", "{type: InClusterConfig}")), Err("webhook `w`: InClusterConfig"));
     check(&with("- {type: RBAC}\n".to_owned()), Err("authz.yaml:4: authorizers[0].name: Required value"));
