@@ -316,7 +316,7 @@ mod tests {
             ..Options::default()
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let gate = Arc::new(assemble(options.load().unwrap(), &runtime).unwrap());
+        let gate = Arc::new(assemble(options.load().unwrap(), &runtime).unwrap().0);
         let worker = Arc::new(Worker::new(Arc::clone(&gate)).0);
 
         let user = User::new("dev", ["system:authenticated"]);

@@ -10,6 +10,7 @@
 mod admin;
 mod answer;
 mod audit_id;
+mod authorizers;
 mod body;
 mod certificate;
 mod connection;

@@ -52,7 +52,8 @@ pub struct Options {
     /// `--authorization-mode`: the authorizers, in the order in which they are asked; none: RBAC.
     /// kube-apiserver's is AlwaysAllow.
     pub authorization_mode: Option<Vec<String>>,
-    /// `--authorization-config`: the same and more as a file, in place of the other flags.
+    /// `--authorization-config`: the same and more as a file, in place of the other flags. It is followed
+    /// while the gate runs.
     pub authorization_config: Option<PathBuf>,
     /// `--authorization-webhook-config-file`: a kubeconfig for the mode Webhook.
     pub authorization_webhook_config_file: Option<PathBuf>,

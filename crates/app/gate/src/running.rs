@@ -13,7 +13,6 @@ use ::watch::Watch;
 use admission::MaxInFlight;
 use audit::Policy;
 use authz::{
-    Authz, Impersonation,
     node::Node,
     rbac::{Rbac, World},
 };
@@ -30,7 +29,12 @@ use tokio::{
 use types::Timestamp;
 
 use crate::{
-    Settings, admin, listen,
+    Settings, admin,
+    authorizers::{
+        Newest,
+        reload::{self, Parts, Reload},
+    },
+    listen,
     settings::ModeSetting,
     status::Layers,
     watches::Watches,
@@ -180,12 +184,20 @@ pub fn start(settings: Settings) -> Result<Running, StartError> {
     let grace = settings.shutdown_grace;
 
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let gate = Arc::new(assemble(settings, &runtime)?);
+    let (gate, reload) = assemble(settings, &runtime)?;
+    let gate = Arc::new(gate);
+    if let Some(reload) = reload {
+        runtime.spawn(reload::follow(Arc::clone(&gate), reload));
+    }
     let mut runtimes = vec![runtime.handle().clone()];
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let control = std::thread::Builder::new().name("gate-control".into()).spawn({
         let gate = Arc::clone(&gate);
-        move || runtime.block_on(admin::serve(gate, admin, stopped))
+        move || {
+            runtime.block_on(admin::serve(gate, admin, stopped));
+            // A file that hangs is not waited for.
+            runtime.shutdown_background();
+        }
     })?;
     let mut running = Running {
         address,
@@ -220,12 +232,14 @@ pub fn start(settings: Settings) -> Result<Running, StartError> {
     Ok(running)
 }
 
-/// Puts the layers together. The control runtime carries their watches and questions.
-pub(crate) fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, StartError> {
+/// Puts the layers together, and what follows the file of layer 4, if there is one. The control runtime
+/// carries their watches and questions.
+pub(crate) fn assemble(settings: Settings, runtime: &Runtime) -> Result<(Gate, Option<Reload>), StartError> {
     let upstream = Arc::new(settings.upstream);
     let identity_headers = IdentityHeaders::default();
     let is_used = |mode: fn(&ModeSetting) -> bool| settings.modes.iter().any(mode);
     let mut watches = Watches::default();
+    let rbac_from = settings.rbac.as_ref().map(Vec::len);
     let rbac = match settings.rbac {
         Some(objects) => {
             let mut world = World::default();
@@ -253,9 +267,6 @@ pub(crate) fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, St
             tracing::warn!(%error, "the gate opens without them, and allows nothing that they would");
         }
     }
-    let mut webhooks = Vec::new();
-    let modes = settings.modes.into_iter().map(|mode| mode.into_mode(&node, &rbac, &mut webhooks));
-    let authz = Authz::new(settings.deny, modes.collect());
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     let audit = match settings.audit {
         None => None,
@@ -270,20 +281,22 @@ pub(crate) fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, St
         }
     };
     let own_pool: Pool<Empty<Bytes>> = Pool::new(Arc::clone(&upstream), IdentityHeaders::default());
-    let remote =
-        Remote::new(UpstreamObjects::new(own_pool), runtime.handle().clone()).with_webhooks(webhooks);
+    let remote = Remote::new(UpstreamObjects::new(own_pool), runtime.handle().clone());
+    let constrained_impersonation = settings.feature_gates.constrained_impersonation;
+    let parts = Parts { deny: settings.deny, node, rbac, rbac_from, constrained_impersonation };
+    let authorizers = parts.authorizers(settings.modes, &remote, &metrics);
+    let reload = settings.configured.map(|configured| Reload::new(parts, configured, &metrics));
     metrics.add_source({
         let remote = remote.clone();
         move |page| webhook_metrics::expose(&remote, page)
     });
-    Ok(Gate {
+    let gate = Gate {
         network: settings.network,
         tls: settings.tls,
         certificates: settings.certificates,
         authn: settings.authn,
         remote,
-        authz,
-        impersonation: Impersonation::new(settings.feature_gates.constrained_impersonation),
+        authorizers: Newest::new(authorizers),
         watches,
         in_flight: MaxInFlight::new(settings.limits),
         audit,
@@ -295,7 +308,8 @@ pub(crate) fn assemble(settings: Settings, runtime: &Runtime) -> Result<Gate, St
         layers: Layers { started: Timestamp::now(), states: settings.layers },
         phase: watch::Sender::new(Phase::Open),
         recent: Mutex::default(),
-    })
+    };
+    Ok((gate, reload))
 }
 
 /// One worker's life: accepts until the gate drains, then waits for what it serves.

@@ -26,7 +26,8 @@ use crate::{
     FeatureGates, Options, certificate::ClientCertificates, own_paths::OwnPaths, status::LayerStates,
 };
 
-pub(crate) use authorization::ModeSetting;
+pub(crate) use authorization::{Configured, ModeSetting};
+pub(crate) use layer_states::authorization_state;
 pub use warnings::Warning;
 pub(crate) use warnings::Warnings;
 
@@ -41,6 +42,8 @@ pub struct Settings {
     pub(crate) deny: DenyList,
     pub(crate) feature_gates: FeatureGates,
     pub(crate) modes: Vec<ModeSetting>,
+    /// The file that they come from, which is followed.
+    pub(crate) configured: Option<Configured>,
     /// None: watched upstream, if the modes need them.
     pub(crate) rbac: Option<Vec<RbacObject>>,
     pub(crate) limits: Limits,
@@ -131,7 +134,7 @@ impl Options {
         let tls = self.tls(client_ca.as_ref())?;
         let authn = self.authn(&mut warnings)?;
         self.warn(&mut warnings, authority.is_some(), &authn);
-        let modes = self.modes(&mut warnings)?;
+        let (modes, configured) = self.modes_and_file(&mut warnings)?;
         let rbac = match &self.rbac_from {
             Some(path) => {
                 let folder = config::manifests::load(path, Wanted::RBAC)
@@ -141,7 +144,7 @@ impl Options {
             None => None,
         };
         let deny = self.deny_list();
-        let layers = self.layer_states(authority.as_ref(), &authn, &modes, rbac.as_ref().map(Vec::len));
+        let layers = self.layer_states(authority.as_ref(), &authn);
         Ok(Settings {
             listen: SocketAddr::new(self.bind_address, self.secure_port),
             admin: self.admin_address()?,
@@ -152,6 +155,7 @@ impl Options {
             deny,
             feature_gates: self.feature_gates,
             modes,
+            configured,
             rbac,
             limits: Limits {
                 non_mutating: NonZeroU32::new(self.max_requests_inflight),

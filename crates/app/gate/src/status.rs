@@ -48,13 +48,12 @@ impl Report {
     }
 }
 
-/// What the configuration says of each layer.
+/// What the configuration says of each layer but authorization, which changes while the gate runs.
 #[derive(Clone, Debug)]
 pub(crate) struct LayerStates {
     pub(crate) network: (State, String),
     pub(crate) tls: (State, String),
     pub(crate) authentication: (State, String),
-    pub(crate) authorization: (State, String),
     pub(crate) admission: (State, String),
     pub(crate) audit: (State, String),
 }
@@ -76,17 +75,18 @@ impl Layers {
             since: self.started,
             why: why.clone(),
         };
+        let authorizers = gate.authorizers.load();
         let mut layers = vec![
             fixed(1, "network", &self.states.network),
             fixed(2, "tls", &self.states.tls),
             fixed(3, "authentication", &self.states.authentication),
-            fixed(4, "authorization", &self.states.authorization),
+            LayerStatus { since: authorizers.since, ..fixed(4, "authorization", &authorizers.state) },
             fixed(5, "admission", &self.states.admission),
             fixed(6, "audit", &self.states.audit),
         ];
         for layer in &mut layers {
             let degraded = match layer.number {
-                4 => gate.watches.degraded(),
+                4 => gate.watches.degraded().or_else(|| gate.authorizers.degraded()),
                 6 => gate.audit.as_ref().and_then(|audit| {
                     let degraded = audit.sink.status().degraded?;
                     Some((Timestamp::try_from(degraded.since).unwrap_or(self.started), degraded.reason))

@@ -5,7 +5,6 @@ use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 use admission::MaxInFlight;
 use audit::Policy;
 use authn::Authn;
-use authz::{Authz, Impersonation};
 use hyper::body::Incoming;
 use network::AllowList;
 use parking_lot::Mutex;
@@ -16,8 +15,8 @@ use types::User;
 use upstream::{CannotExpress, Identity, IdentityHeaders, Pool, Upstream};
 
 use crate::{
-    certificate::ClientCertificates, http1, own_paths::OwnPaths, recent::Recent, seats::Seats,
-    status::Layers, tokens::RecentTokens, watches::Watches,
+    authorizers::Newest, certificate::ClientCertificates, http1, own_paths::OwnPaths, recent::Recent,
+    seats::Seats, status::Layers, tokens::RecentTokens, watches::Watches,
 };
 
 /// Bounds on what a client may use up before anybody knows who it is, and on waiting for upstream.
@@ -75,9 +74,9 @@ pub(crate) struct Gate {
     pub(crate) tls: ServerTls,
     pub(crate) certificates: ClientCertificates,
     pub(crate) authn: Authn,
+    /// Looks objects up.
     pub(crate) remote: remote::Remote,
-    pub(crate) authz: Authz,
-    pub(crate) impersonation: Impersonation,
+    pub(crate) authorizers: Newest,
     pub(crate) watches: Watches,
     pub(crate) in_flight: MaxInFlight,
     pub(crate) audit: Option<Auditor>,
@@ -158,7 +157,7 @@ impl Worker {
             identities.0.clear();
         }
         identities.0.insert(key, (Arc::clone(user), Arc::clone(&identity)));
-        self.gate.authz.introduce(user);
+        self.gate.authorizers.load().chain.introduce(user);
         Ok(identity)
     }
 }

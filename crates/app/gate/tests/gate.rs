@@ -20,6 +20,8 @@ mod museum;
 mod raw;
 #[path = "gate/refusals.rs"]
 mod refusals;
+#[path = "gate/reload.rs"]
+mod reload;
 #[path = "gate/streams.rs"]
 mod streams;
 #[path = "gate/webhooks.rs"]

@@ -163,6 +163,21 @@ pub trait Trace {
     fn evidence(&mut self, evidence: Evidence) {
         drop(evidence);
     }
+
+    /// The authorizer at this place of the chain, counted from 0, said Allow or Deny. Told even where
+    /// nobody listens: it costs nothing, and counters want no more.
+    fn decided(&mut self, authorizer: usize, decision: Decision) {
+        let _ = (authorizer, decision);
+    }
+
+    /// An authorizer is about to judge its match conditions: whoever measures looks at the clock.
+    fn conditions_begin(&mut self) {}
+
+    /// The authorizer at this place has judged them. With one `excluded` it is not asked; one that
+    /// `failed` had no value.
+    fn conditions_end(&mut self, authorizer: usize, excluded: bool, failed: bool) {
+        let _ = (authorizer, excluded, failed);
+    }
 }
 
 /// Nobody listens.

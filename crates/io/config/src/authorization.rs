@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// One member of `authorizers`. Equal ones decide alike, as long as their files hold the same.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Authorizer {
     /// What metrics and messages call it.
     pub name: String,
@@ -30,7 +30,7 @@ pub struct Authorizer {
 }
 
 /// `type`, and what belongs to it.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the names are those of kube-apiserver's types")]
 pub enum AuthorizerKind {
     Node,
@@ -56,7 +56,7 @@ impl AuthorizerKind {
 }
 
 /// `webhook`, checked and with its defaults.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WebhookConfiguration {
     /// For one try; at most 30 s.
     pub timeout: Duration,
@@ -81,7 +81,7 @@ pub struct WebhookConfiguration {
 }
 
 /// `connectionInfo`
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectionInfo {
     /// By the service account of the pod that kube-apiserver runs in.
     InClusterConfig,
@@ -138,8 +138,15 @@ impl fmt::Display for Lines<'_> {
 /// # Errors
 /// Whatever kube-apiserver refuses. What it takes and the gate cannot honour is for the caller.
 pub fn load(path: &Path) -> Result<Vec<Authorizer>, AuthorizationConfigError> {
-    let text = files::read(path).map_err(YamlError::from)?;
-    parse(&path.display().to_string(), &text)
+    parse(&path.display().to_string(), &read(path)?)
+}
+
+/// The bytes of the file, for [`parse`].
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read(path: &Path) -> Result<Vec<u8>, AuthorizationConfigError> {
+    Ok(files::read(path).map_err(YamlError::from)?)
 }
 
 /// Reads `text`; `file` is what errors name.

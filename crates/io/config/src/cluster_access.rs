@@ -21,7 +21,7 @@ pub enum Token {
 }
 
 /// One context of a kubeconfig, resolved and checked: an API server and the gate's own credential.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ClusterAccess {
     /// The file and context, for messages: `admin.conf (context kubernetes-admin)`.
     pub origin: String,
@@ -37,4 +37,17 @@ pub struct ClusterAccess {
     pub client_certificate: Option<(PemText, PemText)>,
     /// A bearer token, if the gate has one.
     pub token: Option<Token>,
+}
+
+impl ClusterAccess {
+    /// Whether a client of the one is as good as one of the other. What stood in a file that clients
+    /// read again by themselves makes no difference.
+    pub fn is_as_good_as(&self, other: &Self) -> bool {
+        match (&self.token, &other.token) {
+            (Some(Token::File { path, .. }), Some(Token::File { path: other_path, .. })) => {
+                path == other_path && *self == Self { token: self.token.clone(), ..other.clone() }
+            }
+            _ => self == other,
+        }
+    }
 }

@@ -4,6 +4,6 @@ pub mod logging;
 pub mod metrics;
 
 pub use metrics::{
-    AuditCounts, DryRun, InFlight, Metrics, OpenConnection, OpenStream, Protocol, RequestLabels, Series,
-    Stream, Stripped, UpgradedTo, UpstreamFailure, Worker,
+    AuditCounts, Authorization, AuthorizerSeries, Conditions, DryRun, InFlight, Metrics, OpenConnection,
+    OpenStream, Protocol, RequestLabels, Series, Stream, Stripped, UpgradedTo, UpstreamFailure, Worker,
 };

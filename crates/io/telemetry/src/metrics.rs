@@ -19,6 +19,7 @@
 //! them. Until then, and beyond, requests count under `resource="other"`, so that made-up names cost
 //! no memory. Paths count by a closed list, names and namespaces never.
 
+mod authorization;
 mod counts;
 mod exposition;
 mod labels;
@@ -26,8 +27,9 @@ mod labels;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use parking_lot::{Mutex, RwLock};
-use types::{Layer, Reason, RequestKind};
+use types::{Decision, Layer, Reason, RequestKind};
 
+pub use authorization::{Authorization, AuthorizerSeries, Conditions};
 use counts::Counts;
 pub use exposition::{Exposition, Family, Kind, Label};
 pub use labels::{DryRun, RequestLabels};
@@ -204,6 +206,8 @@ struct Inner {
     shards: Mutex<Vec<Arc<Shard>>>,
     sources: Mutex<Vec<Source>>,
     known: Arc<Known>,
+    /// Types and names of authorizers, by [`AuthorizerSeries`]. They come from configuration alone.
+    authorizers: Mutex<Vec<(&'static str, Box<str>)>>,
 }
 
 #[derive(Default)]
@@ -234,6 +238,7 @@ impl Metrics {
             shards: Mutex::default(),
             sources: Mutex::default(),
             known: Arc::default(),
+            authorizers: Mutex::default(),
         }));
         metrics.add_source(move |page| {
             page.family("portcullis_build_info", Kind::Gauge, "Always 1; the label tells the version.")
@@ -247,6 +252,17 @@ impl Metrics {
         let shard = Arc::<Shard>::default();
         self.0.shards.lock().push(Arc::clone(&shard));
         Worker { shard, known: Arc::clone(&self.0.known) }
+    }
+
+    /// Where the authorizer of this type and name counts: for each reload, not for each request. The same
+    /// one counts on where it did before.
+    pub fn authorizer(&self, kind: &'static str, name: &str) -> AuthorizerSeries {
+        let mut authorizers = self.0.authorizers.lock();
+        let known = authorizers.iter().position(|(of_kind, known)| *of_kind == kind && **known == *name);
+        AuthorizerSeries(known.unwrap_or_else(|| {
+            authorizers.push((kind, name.into()));
+            authorizers.len() - 1
+        }))
     }
 
     /// Has `source` add families of its own to every scrape.
@@ -277,7 +293,7 @@ impl Metrics {
             sum.add(&shard.0.lock());
         }
         let mut page = Exposition::default();
-        sum.expose(&mut page);
+        sum.expose(&mut page, &self.0.authorizers.lock());
         for source in self.0.sources.lock().iter() {
             source(&mut page);
         }
@@ -335,9 +351,43 @@ impl Worker {
         self.shard.0.lock().attempts.add(Attempt::Error);
     }
 
+    /// The chain of authorizers said this to a request, after so long; the one that decided is named.
+    pub fn authorized(
+        &self,
+        result: Authorization,
+        elapsed: Duration,
+        decided: Option<(AuthorizerSeries, Decision)>,
+    ) {
+        let counts = &mut self.shard.0.lock().authorization;
+        counts.attempt(result, elapsed);
+        if let Some((by, decision)) = decided {
+            counts.decided(by, decision);
+        }
+    }
+
+    /// A webhook's match conditions were judged.
+    pub fn conditions(&self, of: AuthorizerSeries, judged: Conditions, elapsed: Duration) {
+        self.shard.0.lock().authorization.conditions(of, judged, elapsed);
+    }
+
     /// A requester asked to act as somebody else, and may in this mode of impersonation, or may not.
-    pub fn impersonated(&self, mode: Option<&'static str>) {
-        self.shard.0.lock().impersonated(mode);
+    pub fn impersonated(&self, mode: Option<&'static str>, elapsed: Duration) {
+        self.shard.0.lock().authorization.impersonated(mode, elapsed);
+    }
+
+    /// The chain was asked one question about that, in this mode.
+    pub fn impersonation_checked(
+        &self,
+        mode: &'static str,
+        allowed: bool,
+        elapsed: Duration,
+        decided: Option<(AuthorizerSeries, Decision)>,
+    ) {
+        let counts = &mut self.shard.0.lock().authorization;
+        counts.checked(mode, allowed, elapsed);
+        if let Some((by, decision)) = decided {
+            counts.decided(by, decision);
+        }
     }
 
     /// An identity header of the client was taken away.

@@ -59,15 +59,21 @@ impl Mode {
         }
     }
 
-    /// What this authorizer says; [`Authz::decide`] asks one after another.
-    fn decide(&self, at: &Attributes<'_>, answers: &Answers) -> Step<Opinion> {
+    /// What this authorizer, at this place of the chain, says; [`Authz::decide`] asks one after another.
+    fn decide(
+        &self,
+        at: &Attributes<'_>,
+        answers: &Answers,
+        place: usize,
+        trace: &mut impl Trace,
+    ) -> Step<Opinion> {
         Step::Done(match self {
             Self::Node(node) => node.decide(at),
             Self::Rbac(rbac) => rbac.decide(at),
             Self::AlwaysAllow => Opinion::allow(""),
             // UPSTREAM: AlwaysDeny has no opinion, so that a later authorizer may still allow (kube-apiserver 1.36)
             Self::AlwaysDeny => Opinion::no_opinion("Everything is forbidden."),
-            Self::Webhook(webhook) => match webhook.decide(at, answers) {
+            Self::Webhook(webhook) => match webhook.decide_at(at, answers, place, trace) {
                 Step::Done(said) => said.into(),
                 Step::Ask(question) => return Step::Ask(question),
             },
@@ -103,6 +109,23 @@ impl Authz {
         self.deny.denies(requester)
     }
 
+    /// Type and name of each authorizer, in the order in which they are asked.
+    // UPSTREAM: all but webhooks are named as their type, in lower case (kube-apiserver 1.36)
+    pub fn authorizers(&self) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
+        self.modes.iter().map(|mode| {
+            let name = match mode {
+                Mode::Webhook(webhook) => Cow::Borrowed(webhook.name()),
+                other => Cow::Owned(other.name().to_lowercase()),
+            };
+            (mode.name(), name)
+        })
+    }
+
+    /// Whether a decision may have to ask outside.
+    pub fn may_ask(&self) -> bool {
+        self.modes.iter().any(|mode| matches!(mode, Mode::Webhook(_)))
+    }
+
     /// Who is shut out by name.
     pub fn deny_list(&self) -> &DenyList {
         &self.deny
@@ -123,15 +146,20 @@ impl Authz {
         let superuser =
             || at.user.in_group(group::MASTERS).then(|| (Voice::Own("system:masters"), Opinion::allow("")));
         // UPSTREAM: members of system:masters are allowed ahead of every mode, without a reason (kube-apiserver 1.36)
-        let ahead = shut_out.or_else(superuser);
-        let ahead = ahead.into_iter().map(|(voice, opinion)| (voice, Step::Done(opinion)));
-        let modes = self.modes.iter().map(|mode| (Voice::Mode(mode), mode.decide(at, answers)));
-        let noted = ahead.chain(modes).inspect(|(voice, step)| {
-            if let Step::Done(opinion) = step {
-                self.note(trace, at, voice, opinion);
+        if let Some((voice, opinion)) = shut_out.or_else(superuser) {
+            self.note(trace, at, &voice, &opinion);
+            return Step::Done(opinion);
+        }
+        first_decided(self.modes.iter().enumerate().map(|(place, mode)| {
+            let step = mode.decide(at, answers, place, trace);
+            if let Step::Done(opinion) = &step {
+                self.note(trace, at, &Voice::Mode(mode), opinion);
+                if opinion.decision != Decision::NoOpinion {
+                    trace.decided(place, opinion.decision);
+                }
             }
-        });
-        first_decided(noted.map(|(_, step)| step))
+            step
+        }))
     }
 
     /// Tells a listener what an authorizer said, and what it went by.

@@ -11,8 +11,8 @@ use std::{fmt, sync::Arc};
 
 use cel::{AccessReviewSpec, CompileError, Environment, Expected, Program, Value};
 use types::{
-    AccessFailure, AccessReview, AccessStatus, Answer, Answers, Attributes, Decision, Evidence, Question,
-    Step,
+    AccessFailure, AccessReview, AccessStatus, Answer, Answers, Attributes, Decision, Evidence, NoTrace,
+    Question, Step, Trace,
 };
 
 pub use self::answer::{Refusal, read_answer, read_content_type, read_refusal};
@@ -55,11 +55,11 @@ impl FailurePolicy {
     }
 }
 
-/// An expression that must hold for the webhook to be asked.
-#[derive(Debug)]
+/// An expression that must hold for the webhook to be asked. Cheap to clone.
+#[derive(Clone, Debug)]
 pub struct MatchCondition {
-    expression: String,
-    program: Program,
+    expression: Arc<str>,
+    program: Arc<Program>,
 }
 
 /// What is compiled comes of the text alone.
@@ -76,7 +76,7 @@ impl MatchCondition {
     /// What is wrong with the expression, with line and column.
     pub fn compile(expression: &str) -> Result<Self, CompileError> {
         let program = Program::compile(expression, Environment::Request, Expected::Bool)?;
-        Ok(Self { expression: expression.to_owned(), program })
+        Ok(Self { expression: expression.into(), program: Arc::new(program) })
     }
 
     /// The expression as it was written.
@@ -153,26 +153,47 @@ impl Webhook {
 
     /// What the webhook says, once its answer is among `answers`.
     pub fn decide(&self, at: &Attributes<'_>, answers: &Answers) -> Step<Said> {
-        match self.asks(at) {
-            Ok(true) => {}
-            Ok(false) => return Step::Done(Said::nothing()),
-            Err(error) => return Step::Done(self.failed(error)),
+        self.decide_at(at, answers, 0, &mut NoTrace)
+    }
+
+    /// The same at a place of the chain, with somebody who measures.
+    pub(crate) fn decide_at(
+        &self,
+        at: &Attributes<'_>,
+        answers: &Answers,
+        place: usize,
+        trace: &mut impl Trace,
+    ) -> Step<Said> {
+        let question = || {
+            Question::Access(AccessReview {
+                webhook: Arc::clone(&self.0.name),
+                review: review::write(at, self.0.version).into(),
+                cacheable: is_cacheable(at),
+            })
+        };
+        // There is an answer only to what was asked, and that was when the conditions held: they are
+        // judged once a request, and not again each time it is decided anew.
+        let asked = (!answers.is_empty()).then(question);
+        if let Some(answer) = asked.as_ref().and_then(|question| answers.get(question)) {
+            return Step::Done(self.answered(answer));
         }
-        let question = Question::Access(AccessReview {
-            webhook: Arc::clone(&self.0.name),
-            review: review::write(at, self.0.version).into(),
-            cacheable: is_cacheable(at),
-        });
-        Step::Done(match answers.get(&question) {
-            None => return Step::Ask(question),
-            Some(Answer::Access(Ok(status))) => Said::by(status),
-            Some(Answer::Access(Err(failure))) => self.failed(WebhookError::Unanswered(failure.clone())),
-            Some(_) => {
+        match self.asks(at, place, trace) {
+            Ok(true) => Step::Ask(asked.unwrap_or_else(question)),
+            Ok(false) => Step::Done(Said::nothing()),
+            Err(error) => Step::Done(self.failed(error)),
+        }
+    }
+
+    fn answered(&self, answer: &Answer) -> Said {
+        match answer {
+            Answer::Access(Ok(status)) => Said::by(status),
+            Answer::Access(Err(failure)) => self.failed(WebhookError::Unanswered(failure.clone())),
+            _ => {
                 let message = "the answer is that to another question".into();
                 let class = types::FailureClass::Response;
                 self.failed(WebhookError::Unanswered(AccessFailure { class, message }))
             }
-        })
+        }
     }
 
     /// What became of each match condition, in order.
@@ -180,7 +201,7 @@ impl Webhook {
         let spec = review::spec(at);
         let told = self.0.conditions.iter().map(|condition| Evidence::Condition {
             webhook: self.0.name.to_string(),
-            expression: condition.expression.clone(),
+            expression: condition.expression.to_string(),
             result: condition.holds(&spec).map_or_else(|error| error, |holds| holds.to_string()),
         });
         told.collect()
@@ -188,23 +209,29 @@ impl Webhook {
 
     /// Whether all conditions hold.
     // UPSTREAM: one false condition is a no whatever errors stand beside it (kube-apiserver 1.36)
-    fn asks(&self, at: &Attributes<'_>) -> Result<bool, WebhookError> {
+    fn asks(&self, at: &Attributes<'_>, place: usize, trace: &mut impl Trace) -> Result<bool, WebhookError> {
         if self.0.conditions.is_empty() {
             return Ok(true);
         }
+        trace.conditions_begin();
         let spec = review::spec(at);
-        let mut errors = Vec::new();
+        let (mut excluded, mut errors) = (false, Vec::new());
         for condition in &self.0.conditions {
             match condition.holds(&spec) {
                 Ok(true) => {}
-                Ok(false) => return Ok(false),
+                Ok(false) => {
+                    excluded = true;
+                    break;
+                }
                 Err(error) => errors.push(error),
             }
         }
-        if errors.is_empty() {
-            return Ok(true);
+        trace.conditions_end(place, excluded, !errors.is_empty());
+        match (excluded, errors.is_empty()) {
+            (true, _) => Ok(false),
+            (false, true) => Ok(true),
+            (false, false) => Err(WebhookError::MatchCondition(aggregate(errors.iter().map(String::as_str)))),
         }
-        Err(WebhookError::MatchCondition(aggregate(errors.iter().map(String::as_str))))
     }
 
     fn failed(&self, error: WebhookError) -> Said {

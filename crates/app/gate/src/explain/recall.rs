@@ -37,7 +37,7 @@ pub struct Recalled {
     pub allowed: bool,
     /// What each layer said then.
     pub layers: Vec<Finding>,
-    /// When roles and bindings changed last, if that was after the request.
+    /// When what authorizers decide by changed last, or they themselves, if that was after the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_since: Option<Timestamp>,
     /// What the authorizers say to the same question now, and what they go by.
@@ -93,10 +93,9 @@ fn recall(gate: &Gate, past: &Past) -> Recalled {
         }))
         .collect();
     let reached = past.verdicts.iter().any(|(layer, ..)| layer == Layer::Authorization);
-    let now = event
-        .as_ref()
-        .filter(|_| reached)
-        .map(|event| authorization(&gate.authz, &event.attributes(), Timestamp::now(), not_asked));
+    let now = event.as_ref().filter(|_| reached).map(|event| {
+        authorization(&gate.authorizers.load().chain, &event.attributes(), Timestamp::now(), not_asked)
+    });
     Recalled {
         audit_id: String::from_utf8_lossy(past.audit_id.as_bytes()).into_owned(),
         received_at: past.at,
@@ -106,7 +105,11 @@ fn recall(gate: &Gate, past: &Past) -> Recalled {
         requester: event.as_ref().filter(|event| event.impersonated.is_some()).map(|e| e.requester.clone()),
         allowed: !past.verdicts.refused(),
         layers,
-        changed_since: gate.watches.changed().filter(|changed| *changed > past.at),
+        changed_since: gate
+            .watches
+            .changed()
+            .max(gate.authorizers.changed())
+            .filter(|changed| *changed > past.at),
         now,
     }
 }

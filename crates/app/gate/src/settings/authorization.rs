@@ -1,10 +1,8 @@
 //! Layer 4 as the flags choose it: which authorizers, in which order, and how webhooks are reached.
 
-use std::{
-    collections::HashSet,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+mod configured;
+
+use std::{collections::HashSet, path::PathBuf, time::Duration};
 
 use authz::{
     Mode,
@@ -12,12 +10,15 @@ use authz::{
     rbac::Rbac,
     webhook::{FailurePolicy, ReviewVersion},
 };
-use config::authorization::{self, Authorizer, AuthorizerKind, ConnectionInfo, WebhookConfiguration};
+use config::authorization::{Authorizer, AuthorizerKind, ConnectionInfo, WebhookConfiguration};
 use remote::{Webhook, WebhookSettings};
 use types::quote;
 
+use self::configured::Reached;
 use super::{LoadError, warnings::Warnings};
 use crate::Options;
+
+pub(crate) use self::configured::Configured;
 
 const MODE: &str = "--authorization-mode";
 const CONFIG: &str = "--authorization-config";
@@ -70,35 +71,13 @@ impl ModeSetting {
         }
     }
 
-    fn load(authorizer: Authorizer, flag: &'static str) -> Result<Self, LoadError> {
-        let refuse = |why: &str| {
-            Err(LoadError::Flag { flag, message: format!("{}: {why}", quote(authorizer.kind.name())) })
-        };
-        match authorizer.kind {
-            AuthorizerKind::Rbac => Ok(Self::Rbac),
-            AuthorizerKind::AlwaysAllow => Ok(Self::AlwaysAllow),
-            AuthorizerKind::AlwaysDeny => Ok(Self::AlwaysDeny),
-            AuthorizerKind::Node => Ok(Self::Node),
-            AuthorizerKind::Abac => refuse(NO_ABAC),
-            AuthorizerKind::Webhook(webhook) => Self::webhook(&authorizer.name, *webhook, flag),
-        }
-    }
-
     fn webhook(
         name: &str,
         configuration: WebhookConfiguration,
+        (access, path): &Reached,
         flag: &'static str,
     ) -> Result<Self, LoadError> {
-        let ConnectionInfo::KubeConfigFile(file) = &configuration.connection_info else {
-            let message = format!(
-                "webhook `{name}`: InClusterConfig is that of kube-apiserver's own pod; name a kubeconfig with \
-                 `type: KubeConfigFile`"
-            );
-            return Err(LoadError::Flag { flag, message });
-        };
-        let (access, path) =
-            config::kubeconfig::load_webhook(file).map_err(|error| LoadError::content(flag, error))?;
-        let client = Webhook::new(&WebhookSettings::of(name, &configuration, &access, &path))
+        let client = Webhook::new(&WebhookSettings::of(name, &configuration, access, path))
             .map_err(|error| LoadError::content(flag, error))?;
         Ok(Self::Webhook(configuration.into_authorizer(name), Box::new(client)))
     }
@@ -118,8 +97,17 @@ impl Options {
 
     /// The chain. Without a flag that says otherwise, RBAC alone.
     pub(crate) fn modes(&self, warnings: &mut Warnings) -> Result<Vec<ModeSetting>, LoadError> {
-        let modes = match &self.authorization_config {
-            Some(path) => self.configured_modes(path)?,
+        Ok(self.modes_and_file(warnings)?.0)
+    }
+
+    /// The chain, and the file that it comes from, if it comes from one.
+    pub(crate) fn modes_and_file(
+        &self,
+        warnings: &mut Warnings,
+    ) -> Result<(Vec<ModeSetting>, Option<Configured>), LoadError> {
+        let configured = self.configured()?;
+        let modes = match &configured {
+            Some(configured) => configured.modes()?,
             None => self.flagged_modes()?,
         };
         if modes.iter().any(|mode| matches!(mode, ModeSetting::AlwaysAllow)) {
@@ -139,10 +127,11 @@ impl Options {
             let message = "no authorizer of the chain reads RBAC objects; add RBAC to it".to_owned();
             return Err(LoadError::Flag { flag: "--rbac-from", message });
         }
-        Ok(modes)
+        Ok((modes, configured))
     }
 
-    fn configured_modes(&self, path: &Path) -> Result<Vec<ModeSetting>, LoadError> {
+    fn configured(&self) -> Result<Option<Configured>, LoadError> {
+        let Some(path) = &self.authorization_config else { return Ok(None) };
         // UPSTREAM: the file excludes the other flags, whatever they say (kube-apiserver 1.36)
         let others = [
             (MODE, self.authorization_mode.is_some()),
@@ -155,8 +144,7 @@ impl Options {
             let message = format!("cannot be given beside {other}: the file says all of it");
             return Err(LoadError::Flag { flag: CONFIG, message });
         }
-        let authorizers = authorization::load(path).map_err(|error| LoadError::content(CONFIG, error))?;
-        authorizers.into_iter().map(|authorizer| ModeSetting::load(authorizer, CONFIG)).collect()
+        Configured::read(path).map(Some)
     }
 
     fn flagged_modes(&self) -> Result<Vec<ModeSetting>, LoadError> {
@@ -188,7 +176,7 @@ impl Options {
                 return refuse(MODE, format!("{} is given more than once", quote(name)));
             }
             let authorizer = Authorizer { name: DEFAULT_WEBHOOK.to_owned(), kind };
-            modes.push(ModeSetting::load(authorizer, MODE)?);
+            modes.push(ModeSetting::of(authorizer, None, MODE)?);
         }
         Ok(modes)
     }

@@ -9,14 +9,8 @@ use crate::{
 };
 
 impl Options {
-    /// On or off, and what the layer does. `rbac` is how many objects `--rbac-from` has.
-    pub(super) fn layer_states(
-        &self,
-        authority: Option<&ClientCa>,
-        authn: &Authn,
-        modes: &[ModeSetting],
-        rbac: Option<usize>,
-    ) -> LayerStates {
+    /// On or off, and what the layer does.
+    pub(super) fn layer_states(&self, authority: Option<&ClientCa>, authn: &Authn) -> LayerStates {
         let network = match self.allow_cidr.as_slice() {
             [] => (State::Off, "no --allow-cidr: every address may connect".to_owned()),
             networks => (State::On, format!("only {} may connect", networks.join(", "))),
@@ -40,23 +34,6 @@ impl Options {
             (None, None, None) if self.lets_anonymous_in() => State::Off,
             _ => State::On,
         };
-        let objects = match rbac {
-            Some(count) => format!("RBAC, {count} objects of --rbac-from"),
-            None => "RBAC, objects watched upstream".to_owned(),
-        };
-        let modes_in_words: Vec<String> = modes
-            .iter()
-            .map(|mode| match mode {
-                ModeSetting::Rbac => objects.clone(),
-                other => other.label(),
-            })
-            .collect();
-        // Nobody behind it is asked, and of those in front of it only webhooks ever deny.
-        let mut in_front = modes.iter().take_while(|mode| !matches!(mode, ModeSetting::Webhook(..)));
-        let authorization = match in_front.any(|mode| matches!(mode, ModeSetting::AlwaysAllow)) {
-            true => State::Off,
-            false => State::On,
-        };
         let limit = |limit: u32| if limit == 0 { "any number of".to_owned() } else { limit.to_string() };
         let admission = match (self.max_requests_inflight, self.max_mutating_requests_inflight) {
             (0, 0) => (State::Off, "no limit on running requests".to_owned()),
@@ -76,9 +53,30 @@ impl Options {
             network,
             tls: (State::On, "TLS 1.2 and 1.3".to_owned()),
             authentication: (authentication, kinds.join("; ")),
-            authorization: (authorization, modes_in_words.join("; then ")),
             admission,
             audit,
         }
     }
+}
+
+/// Layer 4 of a chain. `rbac` is how many objects `--rbac-from` has.
+pub(crate) fn authorization_state(modes: &[ModeSetting], rbac: Option<usize>) -> (State, String) {
+    let objects = match rbac {
+        Some(count) => format!("RBAC, {count} objects of --rbac-from"),
+        None => "RBAC, objects watched upstream".to_owned(),
+    };
+    let in_words: Vec<String> = modes
+        .iter()
+        .map(|mode| match mode {
+            ModeSetting::Rbac => objects.clone(),
+            other => other.label(),
+        })
+        .collect();
+    // Nobody behind it is asked, and of those in front of it only webhooks ever deny.
+    let mut in_front = modes.iter().take_while(|mode| !matches!(mode, ModeSetting::Webhook(..)));
+    let state = match in_front.any(|mode| matches!(mode, ModeSetting::AlwaysAllow)) {
+        true => State::Off,
+        false => State::On,
+    };
+    (state, in_words.join("; then "))
 }

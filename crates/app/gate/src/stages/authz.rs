@@ -1,16 +1,13 @@
 //! Layer 4: may they do this?
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use ::authz::{Opinion, Outcome, forbidden};
-use types::{Answers, Attributes, Layer, NoTrace, Reason, Step, Timestamp, User, quote};
+use telemetry::{Authorization, AuthorizerSeries};
+use types::{Answers, Attributes, Decision, Layer, Reason, Step, Timestamp, User, quote};
 
 use super::{StageResult, flow::Seated, pass_because, refuse, request::Request};
-use crate::{
-    answer::Answer,
-    exchange::Exchange,
-    worker::{Gate, Worker},
-};
+use crate::{answer::Answer, authorizers::Authorizers, exchange::Exchange, worker::Worker};
 
 /// An authorizer allowed it.
 pub(crate) struct Permitted {
@@ -24,17 +21,54 @@ impl Permitted {
     }
 }
 
-/// What the authorizers say to one access question, for this stage and for every other that has to
-/// know. Webhooks are asked where there are any; a chain that cannot come to an end is an error.
-pub(crate) async fn authorize(gate: &Gate, at: &Attributes<'_>, now: Timestamp) -> Opinion {
-    let decide = |answers: &Answers| gate.authz.decide(at, now, answers, &mut NoTrace);
-    // Without webhooks nothing is asked, and nothing is awaited.
-    match decide(&Answers::none()) {
-        Step::Done(opinion) => opinion,
-        Step::Ask(_) => Box::pin(remote::drive(&gate.remote, now, decide)).await.unwrap_or_else(|error| {
-            Opinion { error: Some(::authz::Error(error.to_string())), ..Opinion::no_opinion("") }
-        }),
+/// What the authorizers say to one request, webhooks among them. A chain that cannot come to an end is an
+/// error.
+async fn authorize(worker: &Worker, at: &Attributes<'_>, now: Timestamp) -> Opinion {
+    let began = Instant::now();
+    let (opinion, decided) = match at_once(worker, at, now) {
+        Some(answer) => answer,
+        None => Box::pin(asking(worker, at, now)).await,
+    };
+    let result = match (opinion.decision, &opinion.error) {
+        (Decision::Allow, _) => Authorization::Allowed,
+        (_, Some(_)) => Authorization::Error,
+        (Decision::Deny, None) => Authorization::Denied,
+        (Decision::NoOpinion, None) => Authorization::NoOpinion,
+    };
+    worker.metrics.authorized(result, began.elapsed(), decided);
+    opinion
+}
+
+/// An opinion, and whose it is.
+type Decided = (Opinion, Option<(AuthorizerSeries, Decision)>);
+
+/// Without webhooks nothing is asked, and nothing is awaited.
+fn at_once(worker: &Worker, at: &Attributes<'_>, now: Timestamp) -> Option<Decided> {
+    let authorizers = worker.gate.authorizers.load();
+    let mut meter = authorizers.meter(&worker.metrics);
+    match authorizers.may_ask() {
+        true => None,
+        false => match authorizers.chain.decide(at, now, &Answers::none(), &mut meter) {
+            Step::Done(opinion) => Some((opinion, meter.decided())),
+            Step::Ask(_) => None,
+        },
     }
+}
+
+async fn asking(worker: &Worker, at: &Attributes<'_>, now: Timestamp) -> Decided {
+    let decide = || {
+        |authorizers: &Authorizers, answers: &Answers| {
+            let mut meter = authorizers.meter(&worker.metrics);
+            match authorizers.chain.decide(at, now, answers, &mut meter) {
+                Step::Done(opinion) => Step::Done((opinion, meter.decided())),
+                Step::Ask(question) => Step::Ask(question),
+            }
+        }
+    };
+    worker.gate.authorizers.drive(None, now, decide).await.unwrap_or_else(|error| {
+        let error = Some(::authz::Error(error.to_string()));
+        (Opinion { error, ..Opinion::no_opinion("") }, None)
+    })
 }
 
 /// Asks the authorizers. Only an Allow lets the request on.
@@ -46,7 +80,7 @@ pub(crate) async fn decide(
 ) -> StageResult<Permitted> {
     let user = seated.into_user();
     let attributes = request.info.attributes(&user);
-    let opinion = authorize(&worker.gate, &attributes, exchange.at).await;
+    let opinion = authorize(worker, &attributes, exchange.at).await;
     if let Some(record) = exchange.record() {
         for (key, value) in opinion.annotations() {
             record.annotate(key, value);
@@ -57,7 +91,7 @@ pub(crate) async fn decide(
         Outcome::Forbidden => {
             let status = forbidden(&attributes, &opinion.reason);
             let reason = match opinion.decision {
-                types::Decision::Deny => Reason::Denied,
+                Decision::Deny => Reason::Denied,
                 _ => Reason::NotAllowed,
             };
             let detail = opinion.reason.to_string();

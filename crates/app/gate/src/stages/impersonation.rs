@@ -3,14 +3,19 @@
 //! Decided here, before anything reaches the upstream: the requester may act as somebody else, or
 //! the request ends. Whatever the client's identity headers said, none of them goes on.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
-use ::authz::{Impersonated, Opinion};
+use ::authz::{Impersonated, Opinion, impersonation::Mode};
 use telemetry::Stripped;
-use types::{Answers, Attributes, Layer, NoTrace, Reason, Step, User};
+use types::{Answers, Attributes, Decision, Layer, Reason, Status, Step, Timestamp, User};
 
 use super::{StageResult, pass, pass_because, refuse, request::Request, standing::Standing};
-use crate::{answer::Answer, exchange::Exchange, worker::Worker};
+use crate::{
+    answer::Answer,
+    authorizers::{Authorizers, NoEnd},
+    exchange::Exchange,
+    worker::Worker,
+};
 
 /// It is settled for whom the request is made, and no header of the client says otherwise.
 pub(crate) struct Acting {
@@ -36,7 +41,7 @@ pub(crate) async fn decide(
     exchange: &mut Exchange,
 ) -> StageResult<Acting> {
     let requester = standing.into_user();
-    let requested = worker.gate.impersonation.requested(&mut request.headers);
+    let requested = worker.gate.authorizers.load().impersonation.requested(&mut request.headers);
     strip(worker, request);
     match requested {
         Ok(None) => pass(Acting { user: requester }, Layer::Impersonation),
@@ -69,28 +74,19 @@ async fn impersonate(
     request: &Request,
     exchange: &mut Exchange,
 ) -> StageResult<Acting> {
-    let (gate, now) = (&worker.gate, exchange.at);
     let attributes = request.info.attributes(requester);
-    let authorize =
-        |at: &Attributes<'_>, answers: &Answers| gate.authz.decide(at, now, answers, &mut NoTrace);
-    let decide = |check: &mut dyn FnMut(&Attributes<'_>) -> Step<Opinion>| {
-        gate.impersonation.decide(wanted, &attributes, now, check)
+    let began = Instant::now();
+    let decided = match at_once(worker, wanted, &attributes, exchange.at) {
+        Some(decided) => Ok(decided),
+        None => asking(worker, wanted, &attributes, exchange.at).await,
     };
-    // Without webhooks nothing is asked, and nothing is awaited.
-    let decided = match decide(&mut |at| authorize(at, &Answers::none())) {
-        Step::Done(decided) => Ok(decided),
-        Step::Ask(_) => {
-            let mut settled = Settled::default();
-            let again = |answers: &Answers| {
-                settled.rewind();
-                decide(&mut |at| settled.check(at, |at| authorize(at, answers)))
-            };
-            remote::drive_up_to(MAX_QUESTIONS, &gate.remote, now, again).await
-        }
+    let mode = match &decided {
+        Ok(Ok(impersonated)) => Some(impersonated.mode.name()),
+        Ok(Err(_)) | Err(_) => None,
     };
+    worker.metrics.impersonated(mode, began.elapsed());
     match decided {
         Ok(Ok(impersonated)) => {
-            worker.metrics.impersonated(Some(impersonated.mode.name()));
             if let Some(record) = exchange.record() {
                 record.impersonated(&impersonated.user, impersonated.constraint());
             }
@@ -99,16 +95,69 @@ async fn impersonate(
             pass_because(Acting { user }, Layer::Impersonation, Reason::Allowed, detail)
         }
         Ok(Err(status)) => {
-            worker.metrics.impersonated(None);
             let (reason, detail) = (Reason::ImpersonationRefused, status.message.clone());
             Err(refuse(Layer::Impersonation, reason, detail, Answer::Forbidden(*status)))
         }
         Err(error) => {
-            worker.metrics.impersonated(None);
             let answer = Answer::internal_error(&error.to_string());
             Err(refuse(Layer::Impersonation, Reason::CannotDecide, error.to_string(), answer))
         }
     }
+}
+
+/// As whom, or the 403.
+type Decided = Result<Impersonated, Box<Status>>;
+
+/// Without webhooks nothing is asked, and nothing is awaited.
+fn at_once(worker: &Worker, wanted: &User, at: &Attributes<'_>, now: Timestamp) -> Option<Decided> {
+    let authorizers = worker.gate.authorizers.load();
+    if authorizers.may_ask() {
+        return None;
+    }
+    let mut check =
+        |at: &Attributes<'_>| check(worker, &authorizers, at, now, &Answers::none(), Instant::now());
+    match authorizers.impersonation.decide(wanted, at, now, &mut check) {
+        Step::Done(decided) => Some(decided),
+        Step::Ask(_) => None,
+    }
+}
+
+async fn asking(
+    worker: &Worker,
+    wanted: &User,
+    at: &Attributes<'_>,
+    now: Timestamp,
+) -> Result<Decided, NoEnd> {
+    let begin = || {
+        let mut settled = Settled::default();
+        move |authorizers: &Authorizers, answers: &Answers| {
+            settled.rewind();
+            let mut check = |at: &Attributes<'_>| {
+                settled.check(at, |at, began| check(worker, authorizers, at, now, answers, began))
+            };
+            authorizers.impersonation.decide(wanted, at, now, &mut check)
+        }
+    };
+    worker.gate.authorizers.drive(Some(MAX_QUESTIONS), now, begin).await
+}
+
+/// One check, which began then. It is counted when it is settled.
+fn check(
+    worker: &Worker,
+    authorizers: &Authorizers,
+    at: &Attributes<'_>,
+    now: Timestamp,
+    answers: &Answers,
+    began: Instant,
+) -> Step<Opinion> {
+    let mut meter = authorizers.meter(&worker.metrics);
+    let step = authorizers.chain.decide(at, now, answers, &mut meter);
+    if let Step::Done(opinion) = &step {
+        let mode = Mode::that_asks_for(at.verb).map_or("", Mode::name);
+        let allowed = opinion.decision == Decision::Allow;
+        worker.metrics.impersonation_checked(mode, allowed, began.elapsed(), meter.decided());
+    }
+    step
 }
 
 /// The checks that earlier runs of one decision have settled, in their order: with hundreds of them
@@ -117,6 +166,8 @@ async fn impersonate(
 struct Settled {
     checks: Vec<([String; 6], Opinion)>,
     next: usize,
+    /// Since when the first one that is not settled has been asked about.
+    asking: Option<Instant>,
 }
 
 impl Settled {
@@ -124,11 +175,12 @@ impl Settled {
         self.next = 0;
     }
 
-    /// What was found of this check, if the run has come the same way; otherwise `decide` says.
+    /// What was found of this check, if the run has come the same way; otherwise `decide` says, which is
+    /// told when it was asked first.
     fn check(
         &mut self,
         at: &Attributes<'_>,
-        decide: impl FnOnce(&Attributes<'_>) -> Step<Opinion>,
+        decide: impl FnOnce(&Attributes<'_>, Instant) -> Step<Opinion>,
     ) -> Step<Opinion> {
         // All that one decision's checks differ in: a mode has verbs of its own.
         let key = [at.verb, at.api_group, at.resource, at.subresource, at.namespace, at.name];
@@ -140,10 +192,14 @@ impl Settled {
             // Meanwhile another request has left something to remember.
             self.checks.truncate(self.next);
         }
-        let step = decide(at);
-        if let Step::Done(opinion) = &step {
-            self.checks.push((key.map(str::to_owned), opinion.clone()));
-            self.next += 1;
+        let began = self.asking.take().unwrap_or_else(Instant::now);
+        let step = decide(at, began);
+        match &step {
+            Step::Done(opinion) => {
+                self.checks.push((key.map(str::to_owned), opinion.clone()));
+                self.next += 1;
+            }
+            Step::Ask(_) => self.asking = Some(began),
         }
         step
     }
@@ -167,7 +223,7 @@ mod tests {
             let mut judged = Vec::new();
             for name in names {
                 let at = Attributes { name, ..info.attributes(&user) };
-                let step = settled.check(&at, |at| {
+                let step = settled.check(&at, |at, _| {
                     judged.push(at.name.to_owned());
                     match all || at.name != "asks" {
                         true => Step::Done(Opinion::no_opinion(at.name)),

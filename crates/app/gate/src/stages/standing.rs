@@ -22,7 +22,7 @@ impl Standing {
 /// Asks the deny list about the requester, before anybody else's name comes up.
 pub(crate) fn check(worker: &Worker, begun: Begun, request: &Request) -> StageResult<Standing> {
     let user = begun.into_user();
-    match worker.gate.authz.standing(&user) {
+    match worker.gate.authorizers.load().chain.standing(&user) {
         None => pass(Standing { user }, Layer::Standing),
         Some(why) => {
             let status = ::authz::forbidden(&request.info.attributes(&user), &why);

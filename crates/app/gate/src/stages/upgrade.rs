@@ -167,7 +167,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: dev}]
             ..Options::default()
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let mut gate = assemble(options.load().unwrap(), &runtime).unwrap();
+        let mut gate = assemble(options.load().unwrap(), &runtime).unwrap().0;
         gate.bounds.http1.head_time = BOUND;
         gate.bounds.http1.idle_time = BOUND;
         gate.bounds.response_head = BOUND;

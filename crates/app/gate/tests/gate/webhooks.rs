@@ -16,24 +16,25 @@ use crate::{
 };
 
 /// How an authorizer stands in the file.
-struct Hook<'a> {
-    name: &'a str,
-    server: &'a Upstream,
-    policy: &'a str,
-    more: &'a str,
+pub(crate) struct Hook<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) server: &'a Upstream,
+    pub(crate) policy: &'a str,
+    pub(crate) more: &'a str,
 }
 
-const HEAD: &str = "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\nauthorizers:\n";
-const RBAC: &str = "- {type: RBAC, name: rbac}\n";
+pub(crate) const HEAD: &str =
+    "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\nauthorizers:\n";
+pub(crate) const RBAC: &str = "- {type: RBAC, name: rbac}\n";
 
-fn kubeconfig(hook: &Hook<'_>, folder: &Folder) -> String {
+pub(crate) fn kubeconfig(hook: &Hook<'_>, folder: &Folder) -> String {
     let text = hook.server.kubeconfig();
     let address = format!("https://{}", hook.server.address());
     let text = text.replace(&address, &format!("{address}/authorize"));
     folder.write(&format!("{}.yaml", hook.name), text).display().to_string()
 }
 
-fn write(hook: &Hook<'_>, folder: &Folder) -> String {
+pub(crate) fn write(hook: &Hook<'_>, folder: &Folder) -> String {
     let Hook { name, policy, more, .. } = hook;
     format!(
         "- type: Webhook\n  name: {name}\n  webhook:\n    timeout: 500ms\n    failurePolicy: {policy}\n    \
@@ -43,20 +44,20 @@ fn write(hook: &Hook<'_>, folder: &Folder) -> String {
 }
 
 /// A gate whose chain is this webhook and then RBAC, which lets `dev` read pods.
-fn gate_with(hook: &Hook<'_>) -> World {
+pub(crate) fn gate_with(hook: &Hook<'_>) -> World {
     World::with(Upstream::that_says_yes(), |options, folder| {
         let text = format!("{HEAD}{}{RBAC}", write(hook, folder));
         options.authorization_config = Some(folder.write("authz.yaml", text));
     })
 }
 
-fn says(status: &str) -> Upstream {
+pub(crate) fn says(status: &str) -> Upstream {
     let body = format!(r#"{{"status":{{{status}}}}}"#);
     Upstream::start(move |_| Reply::json(200, &body))
 }
 
 /// `dev`, whom RBAC allows, and `eve`, whom it does not, ask for the same.
-fn codes(world: &World) -> (u16, u16) {
+pub(crate) fn codes(world: &World) -> (u16, u16) {
     let ask = |token: &str| {
         let head = request("GET /api/v1/namespaces/ns/pods", &[&format!("Authorization: Bearer {token}")]);
         world.ask(&head).status
@@ -64,12 +65,12 @@ fn codes(world: &World) -> (u16, u16) {
     (ask("tok-dev"), ask("tok-eve"))
 }
 
-fn metrics(world: &World) -> String {
+pub(crate) fn metrics(world: &World) -> String {
     admin(world, "GET /metrics HTTP/1.1").1
 }
 
 /// The sum of all samples that begin like this.
-fn count(page: &str, name: &str) -> u64 {
+pub(crate) fn count(page: &str, name: &str) -> u64 {
     let samples = page.lines().filter_map(|line| line.strip_prefix(name)?.rsplit(' ').next());
     samples.map(|value| value.parse::<u64>().unwrap()).sum()
 }
@@ -102,6 +103,72 @@ fn verdicts_and_failures() {
         let other = Upstream::start(|_| Reply::json(200, r#"{"kind":"Status","apiVersion":"v1"}"#));
         check(&other, policy, expected, 2);
     }
+}
+
+/// Everything in kube-apiserver's words, read from a running gate.
+#[test]
+fn what_authorizers_do_is_counted() {
+    let server = says(r#""denied":true"#);
+    let condition = "    matchConditionSubjectAccessReviewVersion: v1\n    matchConditions:\n    \
+                     - expression: has(request.resourceAttributes)\n    \
+                     - expression: request.resourceAttributes.namespace != 'free'\n";
+    let world = gate_with(&Hook { name: "hook", server: &server, policy: "NoOpinion", more: condition });
+    let get = |who: &str, target: &str| {
+        let bearer = format!("Authorization: Bearer tok-{who}");
+        world.ask(&request(&format!("GET {target}"), &[&bearer])).status
+    };
+    // By the webhook, asked and remembered; by RBAC, since a condition keeps the webhook out of it; by nobody.
+    assert_eq!(
+        [get("dev", "/api/v1/namespaces/ns/pods"), get("dev", "/api/v1/namespaces/ns/pods")],
+        [403; 2]
+    );
+    assert_eq!([get("dev", "/api/v1/namespaces/free/pods"), get("eve", "/version")], [200, 403]);
+    let page = metrics(&world);
+    for line in [
+        r#"authorization_attempts_total{result="allowed"} 1"#,
+        r#"authorization_attempts_total{result="denied"} 2"#,
+        r#"authorization_attempts_total{result="no-opinion"} 1"#,
+        r#"authorization_duration_seconds_count{result="denied"} 2"#,
+        r#"apiserver_authorization_decisions_total{decision="denied",name="hook",type="Webhook"} 2"#,
+        r#"apiserver_authorization_decisions_total{decision="allowed",name="rbac",type="RBAC"} 1"#,
+        r#"apiserver_authorization_match_condition_exclusions_total{name="hook",type="Webhook"} 2"#,
+        r#"apiserver_authorization_match_condition_evaluation_errors_total{name="hook",type="Webhook"} 0"#,
+        // Once a request, although a question runs the decision twice.
+        r#"apiserver_authorization_match_condition_evaluation_seconds_count{name="hook",type="Webhook"} 4"#,
+        r#"apiserver_authorization_webhook_evaluations_total{name="hook",result="success"} 1"#,
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
+    }
+}
+
+/// Who goes away takes the question back: it is not tried again for nobody.
+#[test]
+fn nobody_asks_for_a_client_that_has_left() {
+    let (go, wait) = mpsc::channel::<()>();
+    let wait = Mutex::new(wait);
+    let server = Upstream::start(move |_| {
+        let _ended = wait.lock().recv();
+        Reply::json(500, "")
+    });
+    let world = World::with(Upstream::that_says_yes(), |options: &mut Options, folder| {
+        let hook = Hook { name: "hook", server: &server, policy: "NoOpinion", more: "" };
+        let text = write(&hook, folder).replace("500ms", "30s");
+        options.authorization_config = Some(folder.write("authz.yaml", format!("{HEAD}{text}{RBAC}")));
+    });
+    let mut client = world.connect(None);
+    client.send(request("GET /version", &["Authorization: Bearer tok-dev"])).unwrap();
+    while server.seen().is_empty() {
+        thread::yield_now();
+    }
+    drop(client);
+    let canceled = r#"apiserver_authorization_webhook_evaluations_total{name="hook",result="canceled"}"#;
+    while count(&metrics(&world), canceled) == 0 {
+        thread::yield_now();
+    }
+    drop(go);
+    let page = metrics(&world);
+    assert_eq!(count(&page, "apiserver_authorization_webhook_evaluations_fail_open_total"), 0, "{page}");
+    assert_eq!((server.seen().len(), world.upstream.seen().len()), (1, 0));
 }
 
 #[test]

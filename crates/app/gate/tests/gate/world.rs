@@ -79,6 +79,11 @@ impl World {
         (options, Kept { clients, server_ca, folder })
     }
 
+    /// Its files.
+    pub(crate) fn folder(&self) -> &Folder {
+        &self.kept.folder
+    }
+
     pub(crate) fn running(&self) -> &Running {
         self.running.as_ref().unwrap()
     }

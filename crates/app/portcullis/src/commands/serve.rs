@@ -109,7 +109,8 @@ pub(super) struct Authorization {
     /// Authorizers in the order they are asked: AlwaysAllow, AlwaysDeny, Node, RBAC, Webhook [default: RBAC]
     #[arg(long, value_name = "MODE", value_delimiter = ',')]
     authorization_mode: Option<Vec<String>>,
-    /// AuthorizationConfiguration: the chain as a file, in place of the other --authorization flags
+    /// AuthorizationConfiguration: the chain as a file, in place of the other --authorization flags. It is
+    /// followed while the gate runs, with the kubeconfigs that it names
     #[arg(long, value_name = "FILE")]
     authorization_config: Option<PathBuf>,
     /// The server that the mode Webhook asks, and the gate's credential for it, as a kubeconfig

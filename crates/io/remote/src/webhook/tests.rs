@@ -137,7 +137,7 @@ async fn ends_in_the_handshake(reset: bool) -> usize {
             let mut tcp = tcp.unwrap();
             // The client's greeting; whoever says something else has seen enough.
             let mut byte = [0];
-            if std::io::Read::read(&mut tcp, &mut byte).unwrap() == 0 || byte != [0x16] {
+            if io::Read::read(&mut tcp, &mut byte).unwrap() == 0 || byte != [0x16] {
                 return count;
             }
             count += 1;
@@ -146,12 +146,12 @@ async fn ends_in_the_handshake(reset: bool) -> usize {
                 continue;
             }
             while let Ok(1..) =
-                tcp.set_nonblocking(true).and_then(|()| std::io::Read::read(&mut tcp, &mut [0; 4096]))
+                tcp.set_nonblocking(true).and_then(|()| io::Read::read(&mut tcp, &mut [0; 4096]))
             {
             }
             std::net::TcpStream::shutdown(&tcp, std::net::Shutdown::Write).unwrap();
             tcp.set_nonblocking(false).unwrap();
-            while let Ok(1..) = std::io::Read::read(&mut tcp, &mut [0; 4096]) {}
+            while let Ok(1..) = io::Read::read(&mut tcp, &mut [0; 4096]) {}
         }
         count
     });
@@ -162,7 +162,7 @@ async fn ends_in_the_handshake(reset: bool) -> usize {
     let webhook = client(&access);
     let failure = webhook.ask("{}").await.unwrap_err();
     assert_eq!(failure.class, FailureClass::Connection, "{failure:?}");
-    std::io::Write::write_all(&mut std::net::TcpStream::connect(address).unwrap(), b"!").unwrap();
+    io::Write::write_all(&mut std::net::TcpStream::connect(address).unwrap(), b"!").unwrap();
     counting.join().unwrap()
 }
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, marker::PhantomData, time::Duration};
 use types::{Layer, Reason, RequestKind};
 
 use super::{
-    Attempt, LabelValue, Protocol, Stream, Stripped, UpgradedTo, UpstreamFailure, Username,
+    Attempt, LabelValue, Protocol, Stream, Stripped, UpgradedTo, UpstreamFailure, Username, authorization,
     exposition::{Exposition, Kind},
     labels::{RequestLabels, Shape, path_label},
 };
@@ -97,8 +97,7 @@ pub(super) struct Counts {
     pub(super) handshake_errors: u64,
     /// Few of the possible pairs ever occur.
     denials: Vec<(Layer, Reason, u64)>,
-    /// By mode; those refused under the empty one.
-    impersonations: Vec<(&'static str, u64)>,
+    pub(super) authorization: authorization::Counts,
 }
 
 impl Counts {
@@ -110,17 +109,6 @@ impl Counts {
         match self.denials.iter_mut().find(|(l, r, _)| (*l, *r) == (layer, reason)) {
             Some((.., number)) => *number += count,
             None => self.denials.push((layer, reason, count)),
-        }
-    }
-
-    pub(super) fn impersonated(&mut self, mode: Option<&'static str>) {
-        self.add_impersonations(mode.unwrap_or_default(), 1);
-    }
-
-    fn add_impersonations(&mut self, mode: &'static str, count: u64) {
-        match self.impersonations.iter_mut().find(|(known, _)| *known == mode) {
-            Some((_, number)) => *number += count,
-            None => self.impersonations.push((mode, count)),
         }
     }
 
@@ -139,17 +127,17 @@ impl Counts {
         for &(layer, reason, count) in &other.denials {
             self.add_denials(layer, reason, count);
         }
-        for &(mode, count) in &other.impersonations {
-            self.add_impersonations(mode, count);
-        }
+        self.authorization.merge(&other.authorization);
     }
 
-    pub(super) fn expose(&mut self, page: &mut Exposition) {
+    /// `authorizers` are types and names, by series.
+    pub(super) fn expose(&mut self, page: &mut Exposition, authorizers: &[(&'static str, Box<str>)]) {
         self.expose_under_upstream_names(page);
+        self.authorization.expose(page, authorizers);
         self.expose_under_our_names(page);
     }
 
-    fn expose_under_upstream_names(&mut self, page: &mut Exposition) {
+    fn expose_under_upstream_names(&self, page: &mut Exposition) {
         self.requests.expose(page);
         self.in_flight.expose(
             page,
@@ -172,17 +160,6 @@ impl Counts {
             "username",
             "Authenticated requests, by well-known user name.",
         );
-        self.impersonations.sort_unstable();
-        let mut family = page.family(
-            "apiserver_impersonation_attempts_total",
-            Kind::Counter,
-            "Requests to act as somebody else, by decision and mode.",
-        );
-        // UPSTREAM: refusals count under an empty mode (kube-apiserver 1.36)
-        for (mode, count) in &self.impersonations {
-            let decision = if mode.is_empty() { "denied" } else { "allowed" };
-            family.sample(&[("decision", decision), ("mode", mode)], *count);
-        }
         page.family(
             "apiserver_tls_handshake_errors_total",
             Kind::Counter,

@@ -217,8 +217,20 @@ fn full_page() -> String {
     worker.stripped(Stripped::Alias);
     worker.upstream_failed(UpstreamFailure::Cut);
     worker.handshake_failed();
-    worker.impersonated(Some("user-info"));
-    worker.impersonated(None);
+    let millis = Duration::from_millis;
+    worker.impersonated(Some("user-info"), millis(3));
+    worker.impersonated(None, millis(4));
+    let (rbac, hook) = (metrics.authorizer("RBAC", "rbac"), metrics.authorizer("Webhook", "hook"));
+    assert_eq!((metrics.authorizer("RBAC", "rbac"), rbac == hook), (rbac, false));
+    worker.impersonation_checked("user-info", true, millis(1), Some((rbac, Decision::Allow)));
+    worker.impersonation_checked("legacy", false, millis(1), None);
+    worker.authorized(Authorization::Allowed, millis(1), Some((rbac, Decision::Allow)));
+    worker.authorized(Authorization::NoOpinion, millis(17_000), None);
+    let other = metrics.worker();
+    other.authorized(Authorization::Denied, millis(2), Some((hook, Decision::Deny)));
+    other.authorized(Authorization::Allowed, millis(2), None);
+    other.conditions(hook, Conditions { excluded: false, failed: true }, millis(10));
+    other.conditions(hook, Conditions { excluded: true, failed: true }, millis(300));
     for header in ["WebSocket", "SPDY/3.1", "spdy/3.1", "h2c"] {
         worker.upgraded(UpgradedTo::of(header.as_bytes()));
     }
@@ -247,6 +259,21 @@ fn what_is_counted_is_shown() {
         "portcullis_upgrades_total{protocol=\"spdy\"} 2",
         "portcullis_upgrades_total{protocol=\"other\"} 1",
         "portcullis_build_info{version=\"0.1.0\"} 1",
+        "authorization_attempts_total{result=\"allowed\"} 2",
+        "authorization_attempts_total{result=\"denied\"} 1",
+        "authorization_duration_seconds_bucket{result=\"allowed\",le=\"0.001\"} 1",
+        "authorization_duration_seconds_bucket{result=\"no-opinion\",le=\"16.384\"} 0",
+        "authorization_duration_seconds_count{result=\"no-opinion\"} 1",
+        "apiserver_authorization_decisions_total{decision=\"allowed\",name=\"rbac\",type=\"RBAC\"} 2",
+        "apiserver_authorization_decisions_total{decision=\"denied\",name=\"hook\",type=\"Webhook\"} 1",
+        "apiserver_authorization_match_condition_evaluation_errors_total{name=\"hook\",type=\"Webhook\"} 2",
+        "apiserver_authorization_match_condition_exclusions_total{name=\"hook\",type=\"Webhook\"} 1",
+        "apiserver_authorization_match_condition_evaluation_seconds_bucket{name=\"hook\",type=\"Webhook\",le=\"0.01\"} 1",
+        "apiserver_authorization_match_condition_evaluation_seconds_bucket{name=\"hook\",type=\"Webhook\",le=\"0.25\"} 1",
+        "apiserver_authorization_match_condition_evaluation_seconds_count{name=\"hook\",type=\"Webhook\"} 2",
+        "apiserver_impersonation_attempts_total{decision=\"denied\",mode=\"\"} 1",
+        "apiserver_impersonation_attempts_total{decision=\"allowed\",mode=\"user-info\"} 1",
+        "apiserver_impersonation_authorization_attempts_total{decision=\"denied\",mode=\"legacy\"} 1",
     ] {
         assert!(page.lines().any(|l| l == line), "{line} is not in\n{page}");
     }
@@ -317,7 +344,7 @@ fn names_types_labels_and_buckets_are_those_of_kube_apiserver() {
             assert_eq!(bounds, texts(&metric["buckets"]), "{name}");
         }
     }
-    assert_eq!(checked, 9, "every apiserver_* and authenti* family of ours is one of kube-apiserver's");
+    assert_eq!(checked, 15, "every apiserver_* and authenti* family of ours is one of kube-apiserver's");
 }
 
 #[test]

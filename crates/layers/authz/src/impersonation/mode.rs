@@ -52,6 +52,16 @@ impl Mode {
         }
     }
 
+    /// Whose check asks for this verb: whether somebody may be acted as, or whether that may be done in a
+    /// request.
+    pub fn that_asks_for(verb: &str) -> Option<Self> {
+        let on = |mode: &Self| {
+            let rest = verb.strip_prefix("impersonate-on:").and_then(|rest| rest.strip_prefix(mode.name()));
+            rest.is_some_and(|rest| rest.starts_with(':'))
+        };
+        Self::ALL.into_iter().find(|mode| mode.verb() == verb || on(mode))
+    }
+
     /// Whether the mode has anything to say about `wanted`.
     pub(super) fn covers(self, wanted: &User, requester: &User) -> bool {
         let only_name = wanted.uid.is_empty() && wanted.groups.is_empty() && wanted.extra.is_empty();

@@ -1,7 +1,7 @@
 use testkit::{Folder, Upstream};
 
 use super::*;
-use crate::status::State;
+use crate::{settings::authorization_state, status::State};
 
 /// The chain that options make, or what is wrong with them.
 fn chain(options: &Options) -> Result<(String, usize), String> {
@@ -45,8 +45,7 @@ fn always_allow_lets_nobody_in_without_a_name() {
     let check = |options: Options, expected: bool| {
         let options = Options { anonymous_auth: true, ..options };
         let authn = options.authn(&mut Warnings::default()).unwrap();
-        let modes = options.modes(&mut Warnings::default()).unwrap();
-        let states = options.layer_states(None, &authn, &modes, None);
+        let states = options.layer_states(None, &authn);
         let told = states.authentication.1.ends_with("anonymous requests let in");
         assert_eq!((options.lets_anonymous_in(), told), (expected, expected));
         let mut warnings = Warnings::default();
@@ -72,9 +71,8 @@ fn a_chain_that_refuses_nothing_is_off() {
     let check = |names: &[&str], expected: State| {
         let webhook = names.contains(&"Webhook").then(|| file.clone());
         let options = Options { authorization_webhook_config_file: webhook, ..modes(names) };
-        let authn = options.authn(&mut Warnings::default()).unwrap();
         let modes = options.modes(&mut Warnings::default()).unwrap();
-        assert_eq!(options.layer_states(None, &authn, &modes, None).authorization.0, expected, "{names:?}");
+        assert_eq!(authorization_state(&modes, None).0, expected, "{names:?}");
     };
     check(&["RBAC"], State::On);
     check(&["AlwaysDeny"], State::On);
