@@ -71,10 +71,10 @@ fn a_kubeconfig_counts_with_all_that_it_names() {
     assert!(!again(files.server.kubeconfig()), "the key has changed");
     // Clients read the file of a token by themselves.
     let with_token = |name: &str| {
-        let cut = text.find("    client-certificate").unwrap();
-        let end = text.find("contexts:").unwrap();
+        let (head, rest) = text.split_once("    client-certificate").unwrap();
+        let (_, contexts) = rest.split_once("contexts:").unwrap();
         let path = files.folder.path().join(name).display().to_string();
-        format!("{}    tokenFile: {path}\n{}", &text[..cut], &text[end..])
+        format!("{head}    tokenFile: {path}\ncontexts:{contexts}")
     };
     files.folder.write("token", "one");
     files.folder.write("other", "one");
