@@ -8,6 +8,7 @@
 //! Invariant: only [`Decision::Allow`](types::Decision::Allow) lets a request through. An error, a
 //! missing role, an empty chain or an unknown kind of subject never does.
 
+mod bounded;
 mod chain;
 mod deny;
 mod forbidden;

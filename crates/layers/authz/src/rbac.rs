@@ -21,22 +21,24 @@
 //! each namespace. A remembered answer carries the version of the world in which it is so. A change
 //! says whose it is: what others have asked goes on to be good, and who is concerned begins anew
 //! before the next decision. An identity is recognised by its value, or, if it was
-//! [introduced](Rbac::introduce), by its address.
+//! [introduced](Rbac::introduce), by its address. Memory is bounded in bytes, and so is what a decision
+//! spends on making room in it.
 //!
 //! Invariant: nothing but the snapshot and the attributes goes into a decision.
 
 pub mod aggregation;
-mod cache;
+mod answers;
 mod changes;
 pub mod escalation;
 pub mod explain;
-mod grants;
 mod holdings;
+mod identities;
 mod index;
 mod object;
 mod role_set;
 mod rule;
 mod search;
+mod texts;
 mod world;
 
 use std::sync::Arc;
@@ -70,7 +72,7 @@ pub struct Snapshot {
     version: u64,
     changes: changes::Changes,
     /// Shared by all snapshots of an [`Rbac`].
-    cache: Arc<cache::Cache>,
+    memory: Arc<answers::Memory>,
 }
 
 impl Rbac {
@@ -84,7 +86,7 @@ impl Rbac {
     /// Tells of a user whom many requests will come from. As long as this very `Arc` lives, decisions
     /// recognise it by its address; any other user, equal or not, is hashed and compared.
     pub fn introduce(&self, user: &Arc<User>) {
-        self.0.newest.load().cache.introduce(user);
+        self.0.newest.load().memory.identities.introduce(user);
     }
 
     /// May they? Never Deny, never an error: a role that is missing is told in the reason.
@@ -111,8 +113,8 @@ impl Rbac {
         }
         let (version, mut changes) = (before.version + 1, before.changes.clone());
         changes.push(version, parts);
-        let cache = Arc::clone(&before.cache);
-        self.0.newest.store(Arc::new(Snapshot { world, version, changes, cache }));
+        let memory = Arc::clone(&before.memory);
+        self.0.newest.store(Arc::new(Snapshot { world, version, changes, memory }));
     }
 
     /// Adds or replaces one object.
@@ -130,7 +132,7 @@ impl Rbac {
 impl Snapshot {
     /// As [`Rbac::decide`], on this state.
     pub fn decide(&self, at: &Attributes<'_>) -> Opinion {
-        self.cache.grants(at.user).decide(self, at)
+        answers::Asked::new(self, at).decide()
     }
 
     /// The roles and bindings.

@@ -1,7 +1,7 @@
 //! What the last changes of a world were about.
 //!
 //! What has been worked out for an identity stays good until a change concerns it. A writer only
-//! notes whom each change is about; every identity catches up when it is next met.
+//! notes whom each change is about; every answer catches up when it is next asked for.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use super::{
     world::World,
 };
 
-/// How many changes are remembered. Whoever was away for longer begins anew.
-const CHANGES: usize = 32;
+/// How many changes are remembered. What nobody has asked about for longer is worked out anew.
+const CHANGES: usize = 64;
 
 /// One change that is about more than this is about everything.
 const PARTS: usize = 64;

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Why a request is allowed.
-type Why = Arc<str>;
+pub(super) type Why = Arc<str>;
 
 /// What a user may, in one scope, whatever the name of the object.
 #[derive(Clone, Debug, Default)]
