@@ -36,6 +36,16 @@ pub(crate) enum Asker {
 }
 
 impl Asker {
+    pub(crate) const ALL: [Self; 2] = [Self::Plain, Self::ManyGroups];
+
+    /// As tables say it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "few",
+            Self::ManyGroups => "200",
+        }
+    }
+
     /// Someone of this sort whom nobody has met under this number.
     pub(crate) fn user(self, number: usize) -> User {
         match self {
@@ -169,6 +179,19 @@ fn role_ref(role: &str) -> RoleRef {
 
 fn subject(kind: &str, name: &str) -> Subject {
     Subject { api_group: None, kind: kind.to_owned(), name: name.to_owned(), namespace: None }
+}
+
+/// A role and its binding, by which `user` may act as anybody.
+pub(crate) fn may_impersonate(user: &str) -> [RbacObject; 2] {
+    let rule = PolicyRule {
+        verbs: vec!["impersonate".to_owned()],
+        api_groups: Some(vec![String::new()]),
+        resources: Some(["users", "groups", "serviceaccounts"].map(str::to_owned).to_vec()),
+        ..PolicyRule::default()
+    };
+    let metadata = metadata("impersonator", "");
+    let role = ClusterRole { metadata, rules: Some(vec![rule]), aggregation_rule: None };
+    [role.into(), cluster_role_binding("impersonator", "impersonator", subject("User", user))]
 }
 
 /// A user whom `rbac` knows by its `Arc`, as the gate introduces those of connections and tokens.

@@ -1,4 +1,4 @@
-//! The bindings of one holder in one scope.
+//! The bindings of one holder, or to one role, in one scope.
 
 use std::sync::Arc;
 
@@ -27,17 +27,6 @@ struct Piece {
     held: Vec<Held>,
 }
 
-/// What was found of one binding.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tried {
-    /// It is not the one, a later one may be.
-    No,
-    /// It is the one.
-    Found,
-    /// None of those that follow can be.
-    Enough,
-}
-
 impl Piece {
     fn iter(&self) -> impl Iterator<Item = (RoleNumber, &Held)> {
         self.roles.iter().copied().zip(&self.held)
@@ -60,26 +49,36 @@ impl Holdings {
         self.0.is_empty()
     }
 
+    /// How many there are, unless there are more than `most`.
+    pub(super) fn len_within(&self, most: usize) -> Option<usize> {
+        // No piece is empty.
+        let len = (self.0.len() <= most).then(|| self.0.iter().map(|piece| piece.roles.len()).sum());
+        len.filter(|len| *len <= most)
+    }
+
+    /// About how many there are, where there are many; without a look at them.
+    pub(super) fn about_len(&self) -> usize {
+        self.0.len().saturating_sub(1) * (MOST / 2)
+    }
+
     /// Every binding, and the number of its role.
     pub(super) fn iter(&self) -> impl Iterator<Item = (RoleNumber, &Held)> {
         self.0.iter().flat_map(|piece| piece.iter())
     }
 
-    /// Of the bindings to a role that `tries` takes, the first that it finds to be so.
+    /// Goes through all, in their order, until one of them is it. Says whether one was.
     ///
-    /// A loop and not an iterator, since this is what is left of the number of bindings in the cost of a
-    /// new question: a nanosecond for each that the user holds.
-    pub(super) fn find(&self, mut tries: impl FnMut(RoleNumber, &Held) -> Tried) -> Option<&Held> {
+    /// A loop and not an iterator, since this is what is left of the number of bindings in the cost of
+    /// some new questions: a nanosecond for each that the user holds.
+    pub(super) fn any(&self, mut is_it: impl FnMut(RoleNumber, &Held) -> bool) -> bool {
         for piece in &self.0 {
             for (role, held) in piece.iter() {
-                match tries(role, held) {
-                    Tried::No => {}
-                    Tried::Found => return Some(held),
-                    Tried::Enough => return None,
+                if is_it(role, held) {
+                    return true;
                 }
             }
         }
-        None
+        false
     }
 
     pub(super) fn insert(&mut self, role: RoleNumber, held: Held) {

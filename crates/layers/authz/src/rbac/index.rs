@@ -94,9 +94,9 @@ impl Index {
         if candidates.is_empty() {
             return RoleBits::default();
         }
-        candidates.intersect(&self.of_text_or_star(reach, Part::Verb, at.verb));
+        candidates.intersect(self.of_text_or_star(reach, Part::Verb, at.verb));
         if reach != Reach::Paths {
-            candidates.intersect(&self.of_text_or_star(reach, Part::ApiGroup, at.api_group));
+            candidates.intersect(self.of_text_or_star(reach, Part::ApiGroup, at.api_group));
         }
         candidates
     }
@@ -115,8 +115,8 @@ impl Index {
         self.terms.get(&TermRef { reach, part, text }).map(|roles| &**roles)
     }
 
-    fn of_text_or_star(&self, reach: Reach, part: Part, text: &str) -> RoleBits {
-        RoleBits::union([text, "*"].into_iter().filter_map(|text| self.of(reach, part, text)))
+    fn of_text_or_star(&self, reach: Reach, part: Part, text: &str) -> [Option<&RoleSet>; 2] {
+        [text, "*"].map(|text| self.of(reach, part, text))
     }
 
     fn of_resource(&self, reach: Reach, at: &Attributes<'_>) -> RoleBits {

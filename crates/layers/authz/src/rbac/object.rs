@@ -3,6 +3,8 @@
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding, RoleRef, Subject};
 use types::{User, quote, username};
 
+use super::role_set::RoleNumber;
+
 /// A kind of RBAC object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -146,6 +148,25 @@ impl hashbrown::Equivalent<ScopedHolder> for ScopedHolderRef<'_> {
     }
 }
 
+/// A role as far as it is bound in a namespace (or, where it is empty, in the whole cluster).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ScopedRole {
+    pub(super) scope: Box<str>,
+    pub(super) role: RoleNumber,
+}
+
+#[derive(Clone, Copy, Hash)]
+pub(super) struct ScopedRoleRef<'a> {
+    pub(super) scope: &'a str,
+    pub(super) role: RoleNumber,
+}
+
+impl hashbrown::Equivalent<ScopedRole> for ScopedRoleRef<'_> {
+    fn equivalent(&self, known: &ScopedRole) -> bool {
+        (self.scope, self.role) == (&*known.scope, known.role)
+    }
+}
+
 impl Binding {
     /// [`Kind::RoleBinding`] or [`Kind::ClusterRoleBinding`].
     pub fn kind(&self) -> Kind {
@@ -185,6 +206,22 @@ impl Binding {
             }
         }
         scoped_holders
+    }
+
+    /// The first of its subjects that means `user`.
+    pub(super) fn subject_of(&self, user: &User) -> Option<u32> {
+        let means = |(_, subject): &(u32, &Subject)| match subject.kind.as_str() {
+            "User" => subject.name == user.name,
+            "Group" => user.in_group(&subject.name),
+            "ServiceAccount" => {
+                let namespace = self.service_account_namespace(subject);
+                let rest = user.name.strip_prefix(username::SERVICE_ACCOUNT_PREFIX);
+                let rest = rest.and_then(|rest| rest.strip_prefix(namespace)?.strip_prefix(':'));
+                !namespace.is_empty() && rest == Some(&*subject.name)
+            }
+            _ => false,
+        };
+        (0..).zip(&self.subjects).find(means).map(|(place, _)| place)
     }
 
     /// Where the role that is granted would be. `None` if the binding cannot refer to any.

@@ -38,6 +38,19 @@ impl RoleSet {
     fn place_of(&self, role: RoleNumber) -> Result<usize, usize> {
         self.0.binary_search_by_key(&(role / BITS), |(place, _)| *place)
     }
+
+    /// The roles of one word.
+    fn word(&self, at: usize) -> u64 {
+        // Without a gap before it, a word stands at its place.
+        match self.0.get(at) {
+            Some((place, word)) if *place as usize == at => *word,
+            _ => {
+                let before = self.0.get(..at).unwrap_or(&self.0);
+                let found = before.binary_search_by_key(&at, |(place, _)| *place as usize);
+                found.ok().and_then(|at| before.get(at)).map_or(0, |(_, word)| *word)
+            }
+        }
+    }
 }
 
 /// A set that is worked with: a word for each 64 roles up to the last.
@@ -60,22 +73,29 @@ impl RoleBits {
         Self(words)
     }
 
-    /// Adds what is in `other`.
-    pub(super) fn join(&mut self, other: &Self) {
-        if other.0.len() > self.0.len() {
-            self.0.resize(other.0.len(), 0);
+    /// Keeps what is in one of `sets` as well. Looks only where there is something to keep: the sets may
+    /// be those of half of all roles.
+    pub(super) fn intersect(&mut self, sets: [Option<&RoleSet>; 2]) {
+        for (at, word) in self.0.iter_mut().enumerate().filter(|(_, word)| **word != 0) {
+            *word &= sets.iter().flatten().fold(0, |any, set| any | set.word(at));
         }
-        self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word |= other);
-    }
-
-    /// Keeps what is in `other` as well.
-    pub(super) fn intersect(&mut self, other: &Self) {
-        self.0.truncate(other.0.len());
-        self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word &= other);
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.iter().all(|word| *word == 0)
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = RoleNumber> {
+        (0..).step_by(BITS as usize).zip(&self.0).filter(|(_, word)| **word != 0).flat_map(
+            |(first, word): (RoleNumber, &u64)| {
+                (0..BITS).filter(move |number| word & bit(*number) != 0).map(move |number| first + number)
+            },
+        )
     }
 
     pub(super) fn contains(&self, role: RoleNumber) -> bool {
@@ -122,10 +142,9 @@ mod tests {
         };
         let (few, many) = (of(&[1, 70]), of(&[2, 70, 500]));
         let mut both = RoleBits::union([&few]);
-        both.intersect(&RoleBits::union([&many, &of(&[9])]));
-        let mut all = RoleBits::union([&few]);
-        all.join(&RoleBits::union([&many]));
-        assert!([1, 2, 70, 500].iter().all(|role| all.contains(*role)) && !all.contains(3));
+        both.intersect([Some(&many), Some(&of(&[9, 100]))]);
+        let all = RoleBits::union([&few, &many]);
+        assert_eq!((all.iter().collect::<Vec<_>>(), all.count()), (vec![1, 2, 70, 500], 4));
         assert!(both.contains(70) && !both.contains(1) && !both.contains(500) && !both.is_empty());
         both.remove(70);
         assert!(both.is_empty() && RoleBits::default().is_empty());

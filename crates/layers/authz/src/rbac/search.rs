@@ -1,14 +1,19 @@
 //! The way to an answer that nobody remembers: which roles cover the question, and does the user hold
 //! one of them?
+//!
+//! The second question can be asked from both ends. As a rule few bindings lead to the roles in
+//! question, and to see whether one of them means the user is a matter of comparing names. Where there
+//! are many, the user's own are gone through: a look-up for each of its groups, which may be hundreds,
+//! and then as many steps as there are bindings, which may be thousands.
 
 use std::sync::Arc;
 
 use types::{Attributes, User};
 
 use super::{
-    holdings::{Held, Holdings, Tried},
+    holdings::{Held, Holdings},
     index::Reach,
-    object::{ScopedHolderRef, holders_of},
+    object::{ScopedHolderRef, ScopedRoleRef, holders_of},
     role_set::{RoleBits, RoleNumber},
     rule::{covers, list},
     world::World,
@@ -17,12 +22,23 @@ use super::{
 /// Why a request is allowed.
 pub(super) type Why = Arc<str>;
 
-/// What a user may, in one scope, whatever the name of the object.
+/// A binding of somebody else's costs as much as looking up this many groups.
+const GROUPS: usize = 4;
+
+/// And as much as so many steps through the bindings that a user holds.
+const WALKED: usize = 64;
+
+/// So many bindings are fewer than it takes to look for what `user` holds.
+fn few_for(user: &User) -> usize {
+    user.groups.len() / GROUPS + 2
+}
+
+/// What a user may, in one scope.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Found {
     /// Why objects of every name are allowed; `None` if they are not.
     pub(super) every_name: Option<Why>,
-    /// Whether objects of some names may be.
+    /// Whether objects of some names may be; not looked at where every name is allowed.
     pub(super) some_names: bool,
 }
 
@@ -36,63 +52,88 @@ impl World {
             // UPSTREAM: resourceNames limits resources only, never paths (kube-apiserver 1.36)
             (self.index.candidates(Reach::Paths, at), RoleBits::default())
         };
-        if every_name.is_empty() && some_names.is_empty() {
-            return Found::default();
-        }
-        let (mut every_name, mut wanted) = (every_name, some_names.clone());
-        wanted.join(&every_name);
-        let mut found = Found::default();
-        let mut first: Option<&Held> = None;
-        for holdings in self.holdings_of(at.user, scope) {
-            let better = holdings.find(|role, held| {
-                if !wanted.contains(role) {
-                    return Tried::No;
-                }
-                found.some_names = found.some_names || some_names.contains(role);
-                if !every_name.contains(role) {
-                    return Tried::No;
-                }
-                if first.is_some_and(|first| !held.comes_before(first)) {
-                    return Tried::Enough;
-                }
-                if self.grants_every_name(held, at) {
-                    return Tried::Found;
-                }
-                // The index knew no better; no other binding needs to try this role.
-                every_name.remove(role);
-                Tried::No
-            });
-            first = better.or(first);
-        }
-        found.every_name = first.map(reason);
-        found
+        let every_name = self.first(at.user, scope, every_name, |held| self.grants_every_name(held, at));
+        // Whoever may have every object may have those of some names.
+        let some_names = every_name.is_none() && self.holds_any(at.user, scope, &some_names);
+        Found { every_name, some_names }
     }
 
     /// As [`World::find`], for requests of `at.name` in rules with `resourceNames`.
     pub(super) fn find_named(&self, at: &Attributes<'_>, scope: &str) -> Option<Why> {
         let mut candidates = self.index.candidates(Reach::SomeNames, at);
-        candidates.intersect(&RoleBits::union(self.index.naming(at.name)));
-        if candidates.is_empty() {
+        candidates.intersect([self.index.naming(at.name), None]);
+        self.first(at.user, scope, candidates, |held| self.grants_name(held, at))
+    }
+
+    /// Of the bindings to one of `roles` that `user` holds in `scope`, the first by name that grants.
+    fn first(
+        &self,
+        user: &User,
+        scope: &str,
+        mut roles: RoleBits,
+        grants: impl Fn(&Held) -> bool,
+    ) -> Option<Why> {
+        if roles.is_empty() {
             return None;
         }
-        let mut first: Option<&Held> = None;
-        for holdings in self.holdings_of(at.user, scope) {
-            let better = holdings.find(|role, held| {
-                if !candidates.contains(role) {
-                    return Tried::No;
-                }
-                if first.is_some_and(|first| !held.comes_before(first)) {
-                    return Tried::Enough;
-                }
-                if self.grants_name(held, at) {
-                    return Tried::Found;
-                }
-                candidates.remove(role);
-                Tried::No
-            });
-            first = better.or(first);
+        let mut holders = Vec::new();
+        let mut bound = self.bound_to(&roles, scope, few_for(user));
+        if bound.is_none() {
+            holders.extend(self.holdings_of(user, scope));
+            let held: usize = holders.iter().map(|holdings| holdings.about_len()).sum();
+            bound = self.bound_to(&roles, scope, held / WALKED);
         }
-        first.map(reason)
+        let mut first: Option<Held> = None;
+        // Whether no later binding of the same holder, or to the same role, needs to be tried.
+        let mut is_settled = |role, held: &Held| {
+            if !roles.contains(role) {
+                return false;
+            }
+            let is_later = first.as_ref().is_some_and(|first| !held.comes_before(first));
+            if !is_later && grants(held) {
+                first = Some(held.clone());
+                return true;
+            }
+            if !is_later {
+                // The index knew no better; no other binding needs to try this role.
+                roles.remove(role);
+            }
+            is_later
+        };
+        match bound {
+            Some(bound) => bound.into_iter().for_each(|holdings| {
+                holdings.any(|role, held| held.of(user).is_some_and(|held| is_settled(role, &held)));
+            }),
+            None => holders.into_iter().for_each(|holdings| {
+                holdings.any(&mut is_settled);
+            }),
+        }
+        first.as_ref().map(reason)
+    }
+
+    /// Whether `user` holds one of `roles` in `scope`.
+    fn holds_any(&self, user: &User, scope: &str, roles: &RoleBits) -> bool {
+        match self.bound_to(roles, scope, few_for(user)) {
+            Some(bound) => bound.iter().any(|holdings| holdings.any(|_, held| held.of(user).is_some())),
+            None => {
+                self.holdings_of(user, scope).any(|holdings| holdings.any(|role, _| roles.contains(role)))
+            }
+        }
+    }
+
+    /// The bindings to any of `roles` in `scope`, whoever holds them; `None` if there are more than `most`.
+    fn bound_to(&self, roles: &RoleBits, scope: &str, most: usize) -> Option<Vec<&Holdings>> {
+        let (mut bound, mut left) = (Vec::new(), most);
+        if roles.count() > most {
+            return None;
+        }
+        for role in roles.iter() {
+            if let Some(holdings) = self.bound.get(&ScopedRoleRef { scope, role }) {
+                left -= holdings.len_within(left)?;
+                bound.push(holdings);
+            }
+        }
+        Some(bound)
     }
 
     /// Whether some rule of some role limits itself to objects of that name, among others.
@@ -111,14 +152,19 @@ impl World {
             return Vec::new();
         }
         let missing = RoleBits::union([&*self.missing]);
-        let mut errors: Vec<(&Held, String)> = Vec::new();
-        for holdings in self.holdings_of(user, scope) {
-            for (_, held) in holdings.iter().filter(|(role, _)| missing.contains(*role)) {
-                errors.extend(self.rules_of(&held.binding).err().map(|error| (held, error)));
+        let mut broken: Vec<&Held> = Vec::new();
+        match self.bound_to(&missing, scope, few_for(user)) {
+            Some(bound) => {
+                let bound = bound.into_iter().flat_map(|holdings| holdings.iter());
+                broken.extend(bound.map(|(_, held)| held).filter(|held| held.of(user).is_some()));
+            }
+            None => {
+                let held = self.holdings_of(user, scope).flat_map(|holdings| holdings.iter());
+                broken.extend(held.filter(|(role, _)| missing.contains(*role)).map(|(_, held)| held));
             }
         }
-        errors.sort_by(|(a, _), (b, _)| a.binding.key.name.cmp(&b.binding.key.name));
-        errors.into_iter().map(|(_, error)| error).collect()
+        broken.sort_by(|a, b| a.binding.key.name.cmp(&b.binding.key.name));
+        broken.into_iter().filter_map(|held| self.rules_of(&held.binding).err()).collect()
     }
 
     /// The holdings of everybody that `user` is; those that are empty are left out.
@@ -137,6 +183,13 @@ impl World {
         let has_name = |names: &Option<Vec<String>>| list(names).iter().any(|name| name == at.name);
         let Ok(rules) = self.rules_of(&held.binding) else { return false };
         rules.iter().any(|rule| has_name(&rule.resource_names) && covers(rule, at))
+    }
+}
+
+impl Held {
+    /// As `user` holds the binding, if so.
+    fn of(&self, user: &User) -> Option<Self> {
+        self.binding.subject_of(user).map(|subject| Self { binding: Arc::clone(&self.binding), subject })
     }
 }
 

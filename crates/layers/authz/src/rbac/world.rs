@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    hash::Hash,
     mem,
     sync::Arc,
 };
@@ -13,7 +14,7 @@ use super::{
     changes::{Part, Parts},
     holdings::{Held, Holdings},
     index::Index,
-    object::{Binding, Key, KeyRef, Kind, RbacObject, ScopedHolder},
+    object::{Binding, Key, KeyRef, Kind, RbacObject, ScopedHolder, ScopedRole},
     role_set::{RoleNumber, RoleSet},
 };
 use crate::shards::Shards;
@@ -25,6 +26,8 @@ pub struct World {
     bindings: Shards<Key, Arc<Binding>>,
     /// Every binding under each of its holders.
     pub(super) held: Shards<ScopedHolder, Holdings>,
+    /// Every binding under its role; as `subject` stands the first one.
+    pub(super) bound: Shards<ScopedRole, Holdings>,
     pub(super) index: Index,
     /// The roles that bindings refer to and that are not there.
     pub(super) missing: Arc<RoleSet>,
@@ -53,6 +56,7 @@ impl Default for World {
             roles: Shards::default(),
             bindings: Shards::default(),
             held: Shards::default(),
+            bound: Shards::default(),
             index: Index::default(),
             missing: Arc::default(),
             free_numbers: Arc::default(),
@@ -237,29 +241,25 @@ impl World {
                 NO_ROLE
             }
         };
+        if let Some(scope) = binding.scope() {
+            let role = ScopedRole { scope: scope.into(), role: number };
+            add(&mut self.bound, role, number, Held { binding: Arc::clone(binding), subject: 0 });
+        }
         for (holder, subject) in binding.scoped_holders() {
-            let held = Held { binding: Arc::clone(binding), subject };
-            match self.held.get_mut(&holder) {
-                Some(holdings) => holdings.insert(number, held),
-                None => {
-                    let mut holdings = Holdings::default();
-                    holdings.insert(number, held);
-                    self.held.insert(holder.clone(), holdings);
-                }
-            }
+            add(&mut self.held, holder.clone(), number, Held { binding: Arc::clone(binding), subject });
             self.parts.add(Part::Held(holder));
         }
     }
 
     fn unlist(&mut self, binding: &Binding) {
         self.parts.mark();
+        let number =
+            binding.role_key().and_then(|key| self.roles.get(&key)).map_or(NO_ROLE, |slot| slot.number);
+        if let Some(scope) = binding.scope() {
+            take(&mut self.bound, &ScopedRole { scope: scope.into(), role: number }, binding.name());
+        }
         for (holder, _) in binding.scoped_holders() {
-            if let Some(holdings) = self.held.get_mut(&holder) {
-                holdings.remove(binding.name());
-                if holdings.is_empty() {
-                    self.held.remove(&holder);
-                }
-            }
+            take(&mut self.held, &holder, binding.name());
             self.parts.add(Part::Held(holder));
         }
         if let Some(key) = binding.role_key() {
@@ -298,6 +298,26 @@ impl World {
             self.roles.remove(&key);
             Arc::make_mut(&mut self.free_numbers).push(number);
         }
+    }
+}
+
+/// Puts a binding among those of a holder or of a role.
+fn add<K: Eq + Hash + Clone>(to: &mut Shards<K, Holdings>, key: K, role: RoleNumber, held: Held) {
+    if let Some(holdings) = to.get_mut(&key) {
+        holdings.insert(role, held);
+        return;
+    }
+    let mut holdings = Holdings::default();
+    holdings.insert(role, held);
+    to.insert(key, holdings);
+}
+
+/// Takes the binding of that name from among those of a holder or of a role.
+fn take<K: Eq + Hash + Clone>(from: &mut Shards<K, Holdings>, key: &K, name: &str) {
+    let Some(holdings) = from.get_mut(key) else { return };
+    holdings.remove(name);
+    if holdings.is_empty() {
+        from.remove(key);
     }
 }
 

@@ -26,6 +26,7 @@ fn is_empty(world: &World) -> bool {
     world.roles.iter().next().is_none()
         && world.bindings.iter().next().is_none()
         && world.held.iter().next().is_none()
+        && world.bound.iter().next().is_none()
         && world.index.is_empty()
         && world.missing.is_empty()
 }
