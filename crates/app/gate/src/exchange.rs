@@ -18,7 +18,7 @@ use types::{Decision, Status, Timestamp, Verdict};
 use crate::{
     answer::AUDIT_ID,
     http1::Line,
-    recent::{Past, Verdicts},
+    recent::{Past, Said, Verdicts},
     seats,
     worker::{Phase, Worker},
 };
@@ -40,6 +40,7 @@ pub(crate) struct Exchange {
     warnings: Vec<HeaderValue>,
     annotations: Vec<(&'static str, String)>,
     verdicts: Verdicts,
+    webhooks: Vec<Said>,
     record: Option<Record>,
     commit: Option<Commit>,
     ending: Ending,
@@ -77,6 +78,7 @@ impl Exchange {
             warnings: Vec::new(),
             annotations: Vec::new(),
             verdicts: Verdicts::default(),
+            webhooks: Vec::new(),
             record: None,
             commit: None,
             ending: Ending::Early,
@@ -99,6 +101,11 @@ impl Exchange {
                 "refused"
             );
         }
+    }
+
+    /// Takes down what webhooks said.
+    pub(crate) fn consulted(&mut self, said: Vec<Said>) {
+        self.webhooks.extend(said);
     }
 
     /// Whatever lasts of this request ends with the credential that it was let in by.
@@ -277,6 +284,7 @@ impl Drop for Exchange {
                 Ending::OnRecord => Some(401),
             },
             verdicts: std::mem::take(&mut self.verdicts),
+            webhooks: std::mem::take(&mut self.webhooks),
             record: self.record.take(),
         });
         if let Some(series) = self.series.take() {

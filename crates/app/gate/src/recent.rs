@@ -5,12 +5,14 @@
 //! was allowed. Nothing is listed: whoever wants to know has to name an audit ID, which only the client
 //! and the audit log know.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use audit::Record;
 use http::HeaderValue;
 use parking_lot::Mutex;
-use types::{Decision, Layer, Reason, Timestamp, Verdict};
+use types::{
+    AccessFailure, AccessStatus, Answer, Answers, Decision, Layer, Question, Reason, Timestamp, Verdict,
+};
 
 /// What each layer said to one request.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +48,37 @@ impl Verdicts {
     }
 }
 
+/// What an authorization webhook said to a request, or why it said nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    /// Impersonation or authorization.
+    pub(crate) layer: Layer,
+    /// Its name in the configuration.
+    pub(crate) webhook: Arc<str>,
+    pub(crate) answer: Result<AccessStatus, AccessFailure>,
+}
+
+impl Said {
+    /// What webhooks said that a decision was given answers of, in the order of the questions.
+    pub(crate) fn among(layer: Layer, answers: &Answers) -> Vec<Self> {
+        let said = answers.iter().filter_map(|(question, answer)| match (question, answer) {
+            (Question::Access(review), Answer::Access(answer)) => {
+                Some(Self { layer, webhook: Arc::clone(&review.webhook), answer: answer.clone() })
+            }
+            _ => None,
+        });
+        said.collect()
+    }
+
+    fn bytes(&self) -> usize {
+        let words = match &self.answer {
+            Ok(status) => status.reason.len() + status.evaluation_error.len(),
+            Err(failure) => failure.message.len(),
+        };
+        size_of::<Self>() + words
+    }
+}
+
 /// A request that has ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Past {
@@ -54,6 +87,8 @@ pub(crate) struct Past {
     /// The status code of the answer, if there was one.
     pub(crate) code: Option<u16>,
     pub(crate) verdicts: Verdicts,
+    /// In the order in which they were asked; nearly always empty.
+    pub(crate) webhooks: Vec<Said>,
     /// None without an audit log, and for what is left out of it.
     pub(crate) record: Option<Record>,
 }
@@ -62,7 +97,8 @@ impl Past {
     fn bytes(&self) -> usize {
         let record = self.record.as_ref().map_or(0, Record::bytes);
         let refusal = self.verdicts.refusal.as_ref().map_or(0, |words| words.len());
-        size_of::<Self>() + record + refusal + self.audit_id.len()
+        let webhooks: usize = self.webhooks.iter().map(Said::bytes).sum();
+        size_of::<Self>() + record + refusal + webhooks + self.audit_id.len()
     }
 }
 
@@ -144,7 +180,7 @@ mod tests {
             verdicts.note(&verdict(Layer::Standing, Decision::Deny, Reason::DeniedUser, why));
         }
         let at = Timestamp::from_second(id.into()).unwrap();
-        Past { audit_id: HeaderValue::from(id), at, code: None, verdicts, record: None }
+        Past { audit_id: HeaderValue::from(id), at, code: None, verdicts, webhooks: Vec::new(), record: None }
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod can;
 mod cel;
 mod explain;
 mod lab;
+mod outside;
 mod question;
 mod replay;
 pub(crate) mod serve;

@@ -3,6 +3,8 @@
 
 #[path = "cli/folder.rs"]
 mod folder;
+#[path = "cli/webhooks.rs"]
+mod webhooks;
 
 use std::process::Command;
 

@@ -33,6 +33,27 @@ pub struct Attributes<'a> {
     pub selectors: &'a Selectors,
 }
 
+static NO_SELECTORS: Selectors = Selectors::NONE;
+
+impl<'a> Attributes<'a> {
+    /// Those of a request for a path that is no API resource; every other field is empty.
+    pub const fn of_path(user: &'a User, verb: &'a str, path: &'a str) -> Self {
+        Self {
+            user,
+            verb,
+            resource_request: false,
+            namespace: "",
+            api_group: "",
+            api_version: "",
+            resource: "",
+            subresource: "",
+            name: "",
+            path,
+            selectors: &NO_SELECTORS,
+        }
+    }
+}
+
 impl Attributes<'_> {
     /// `resource` or `resource/subresource`, as RBAC rules spell it.
     pub fn combined_resource(&self) -> std::borrow::Cow<'_, str> {

@@ -141,6 +141,11 @@ impl Answers {
         self.given.iter().find(|(q, _)| q == question).map(|(_, a)| a)
     }
 
+    /// All of them, in the order in which they were given.
+    pub fn iter(&self) -> impl Iterator<Item = (&Question, &Answer)> {
+        self.given.iter().map(|(question, answer)| (question, answer))
+    }
+
     /// Adds an answer; a later one to the same question replaces the earlier.
     pub fn give(&mut self, question: Question, answer: Answer) {
         self.given.retain(|(q, _)| *q != question);

@@ -1,6 +1,6 @@
 //! A request put into words, and a person.
 
-use types::{Attributes, User, group, selector::Selectors, username};
+use types::{Attributes, User, group, username};
 
 use crate::Resource;
 
@@ -34,8 +34,6 @@ pub const KNOWN_VERBS: &[&str] = &[
     "impersonate:arbitrary-node",
     "impersonate:associated-node",
 ];
-
-static NO_SELECTORS: Selectors = Selectors::NONE;
 
 /// What is asked about: all of an authorizer's attributes but the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,21 +79,8 @@ impl Question {
 
     /// The question as an authorizer takes it.
     pub fn attributes<'a>(&'a self, user: &'a User) -> Attributes<'a> {
-        let nothing = Attributes {
-            user,
-            verb: &self.verb,
-            resource_request: false,
-            namespace: "",
-            api_group: "",
-            api_version: "",
-            resource: "",
-            subresource: "",
-            name: "",
-            path: "",
-            selectors: &NO_SELECTORS,
-        };
         match &self.about {
-            About::Path(path) => Attributes { path, ..nothing },
+            About::Path(path) => Attributes::of_path(user, &self.verb, path),
             About::Resource { resource, subresource, name, namespace } => Attributes {
                 resource_request: true,
                 namespace,
@@ -104,7 +89,7 @@ impl Question {
                 resource: &resource.name,
                 subresource,
                 name,
-                ..nothing
+                ..Attributes::of_path(user, &self.verb, "")
             },
         }
     }

@@ -2,7 +2,7 @@
 
 use request::RequestInfo;
 use serde::Deserialize;
-use types::{Attributes, User, group, selector::Selectors, username};
+use types::{Attributes, User, group, username};
 
 /// A line that is no audit event.
 #[derive(Debug, thiserror::Error)]
@@ -63,8 +63,6 @@ enum Asked {
     /// A path whose line cannot be read.
     Path { verb: String, path: String },
 }
-
-static NO_SELECTORS: Selectors = Selectors::NONE;
 
 impl Event {
     /// Reads one line.
@@ -131,24 +129,10 @@ impl Event {
 
     /// The same as if `user` had made it.
     pub fn attributes_of<'a>(&'a self, user: &'a User) -> Attributes<'a> {
-        let nothing = Attributes {
-            user,
-            verb: "",
-            resource_request: false,
-            namespace: "",
-            api_group: "",
-            api_version: "",
-            resource: "",
-            subresource: "",
-            name: "",
-            path: "",
-            selectors: &NO_SELECTORS,
-        };
         match &self.asked {
             Asked::Line(info) => info.attributes(user),
-            Asked::Path { verb, path } => Attributes { verb, path, ..nothing },
+            Asked::Path { verb, path } => Attributes::of_path(user, verb, path),
             Asked::Object { verb, object } => Attributes {
-                verb,
                 resource_request: true,
                 namespace: &object.namespace,
                 api_group: &object.api_group,
@@ -156,7 +140,7 @@ impl Event {
                 resource: &object.resource,
                 subresource: &object.subresource,
                 name: &object.name,
-                ..nothing
+                ..Attributes::of_path(user, verb, "")
             },
         }
     }

@@ -131,6 +131,14 @@ impl Authz {
         &self.deny
     }
 
+    /// The webhooks of the chain, in its order.
+    pub fn webhooks(&self) -> impl Iterator<Item = &Webhook> {
+        self.modes.iter().filter_map(|mode| match mode {
+            Mode::Webhook(webhook) => Some(webhook),
+            _ => None,
+        })
+    }
+
     /// May they do this? The first Allow or Deny is the answer; when nobody has one, the reasons of
     /// all stand in it line by line, and their errors together.
     ///
@@ -243,7 +251,7 @@ fn note(trace: &mut impl Trace, voice: &Voice<'_>, opinion: &Opinion) {
 
 #[cfg(test)]
 mod tests {
-    use types::{AccessReview, Question, selector::Selectors};
+    use types::{AccessReview, Question};
 
     use super::*;
     use crate::Outcome;
@@ -299,19 +307,7 @@ mod tests {
         let authz = Authz::new(deny, vec![Mode::AlwaysDeny, Mode::Rbac(Rbac::default())]);
         let ask = |name: &str, groups: &[&str]| {
             let user = User::new(name, groups.iter().copied());
-            let at = Attributes {
-                user: &user,
-                verb: "get",
-                resource_request: false,
-                namespace: "",
-                api_group: "",
-                api_version: "",
-                resource: "",
-                subresource: "",
-                name: "",
-                path: "/",
-                selectors: &Selectors::NONE,
-            };
+            let at = Attributes::of_path(&user, "get", "/");
             let mut trace: Vec<Verdict> = Vec::new();
             let Step::Done(opinion) = authz.decide(&at, Timestamp::UNIX_EPOCH, &Answers::none(), &mut trace)
             else {

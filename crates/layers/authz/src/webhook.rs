@@ -47,6 +47,14 @@ pub enum FailurePolicy {
 }
 
 impl FailurePolicy {
+    /// As the configuration spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoOpinion => "NoOpinion",
+            Self::Deny => "Deny",
+        }
+    }
+
     const fn decision(self) -> Decision {
         match self {
             Self::NoOpinion => Decision::NoOpinion,
@@ -149,6 +157,11 @@ impl Webhook {
     /// Its name in the configuration.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// What holds where it gives no answer.
+    pub fn failure_policy(&self) -> FailurePolicy {
+        self.0.failure_policy
     }
 
     /// What the webhook says, once its answer is among `answers`.

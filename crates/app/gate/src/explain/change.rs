@@ -95,6 +95,26 @@ pub(super) fn authorization(at: &Attributes<'_>, allowed: bool, voices: &[Voice]
     changes
 }
 
+/// What lets a requester act as somebody else whom this check refused. The verb `impersonate`, which lends
+/// everything that the other may do, sorts before the modes that are limited to one kind of request.
+pub(super) fn impersonation(at: &Attributes<'_>, voices: &[Voice]) -> (bool, Vec<String>) {
+    let limited = at.verb != "impersonate";
+    if !limited {
+        return (limited, authorization(at, false, voices));
+    }
+    // Whether somebody may impersonate all groups at once is only asked to save questions.
+    let is_shortcut = at.name == "*" && matches!(at.resource, "groups" | "userextras");
+    let rule = voices.iter().flat_map(|voice| &voice.evidence).find_map(|evidence| match evidence {
+        Evidence::Lack { rule, .. } => Some(rule),
+        _ => None,
+    });
+    let change = rule.filter(|_| !is_shortcut).map(|rule| {
+        let place = binding_for(at);
+        format!("or, for what is done with it here alone: {place} to a role with the rule {rule}, and what is asked next")
+    });
+    (limited, change.into_iter().collect())
+}
+
 /// What ends an Allow.
 fn refuse(voice: &Voice) -> Vec<String> {
     let bindings: Vec<String> = voice
@@ -122,14 +142,19 @@ fn refuse(voice: &Voice) -> Vec<String> {
     }
 }
 
+/// The narrowest binding that can lend a right to this.
+fn binding_for(at: &Attributes<'_>) -> String {
+    match (at.resource_request, at.namespace) {
+        (true, namespace) if !namespace.is_empty() => format!("a RoleBinding in {namespace}"),
+        _ => "a ClusterRoleBinding".to_owned(),
+    }
+}
+
 /// What makes an Allow of a lack.
 fn grant(at: &Attributes<'_>, evidence: &Evidence) -> Vec<String> {
     match evidence {
         Evidence::Lack { rule, roles } => {
-            let place = match (at.resource_request, at.namespace) {
-                (true, namespace) if !namespace.is_empty() => format!("a RoleBinding in {namespace}"),
-                _ => "a ClusterRoleBinding".to_owned(),
-            };
+            let place = binding_for(at);
             let mut changes = vec![format!("to let it pass: {place} to a role with the rule {rule}")];
             if !roles.is_empty() {
                 let mut named: Vec<String> = roles.iter().take(ROLES).map(ToString::to_string).collect();

@@ -3,9 +3,12 @@
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use trail::Event;
-use types::{Answer as Fact, Decision, Layer, Question, Reason, Timestamp, User};
+use types::{
+    AccessFailure, AccessReview, AccessStatus, Answer as Fact, Decision, Layer, ObjectRef, Reason, Timestamp,
+    User,
+};
 
-use super::{Finding, Says, authorization};
+use super::{Consulted, Facts, Finding, Says, authorization};
 use crate::{
     answer::{AUDIT_ID, Answer},
     recent::Past,
@@ -89,12 +92,19 @@ fn recall(gate: &Gate, past: &Past) -> Recalled {
                 (Decision::Allow, _) => Says::Allow,
                 _ => Says::Deny,
             };
-            Finding { reason: Some(reason.as_str().into()), ..Finding::new(layer, answer, words) }
+            let webhooks_asked = past.webhooks.iter().filter(|said| said.layer == layer).map(|said| {
+                Consulted::new(&gate.authorizers.load().chain, &said.webhook, &said.answer, None)
+            });
+            Finding {
+                reason: Some(reason.as_str().into()),
+                webhooks_asked: webhooks_asked.collect(),
+                ..Finding::new(layer, answer, words)
+            }
         }))
         .collect();
     let reached = past.verdicts.iter().any(|(layer, ..)| layer == Layer::Authorization);
     let now = event.as_ref().filter(|_| reached).map(|event| {
-        authorization(&gate.authorizers.load().chain, &event.attributes(), Timestamp::now(), not_asked)
+        authorization(&gate.authorizers.load().chain, &event.attributes(), Timestamp::now(), &mut Nobody)
     });
     Recalled {
         audit_id: String::from_utf8_lossy(past.audit_id.as_bytes()).into_owned(),
@@ -115,6 +125,14 @@ fn recall(gate: &Gate, past: &Past) -> Recalled {
 }
 
 /// Whoever looks back asks nobody else.
-fn not_asked(_: &Question) -> Fact {
-    Fact::Failed("nobody is asked for an explanation".to_owned())
+struct Nobody;
+
+impl Facts for Nobody {
+    fn object(&mut self, _: &ObjectRef) -> Fact {
+        Fact::Failed("nobody is asked for an explanation".to_owned())
+    }
+
+    fn access(&mut self, _: &AccessReview) -> Option<Result<AccessStatus, AccessFailure>> {
+        None
+    }
 }

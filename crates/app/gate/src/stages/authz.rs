@@ -7,7 +7,7 @@ use telemetry::{Authorization, AuthorizerSeries};
 use types::{Answers, Attributes, Decision, Layer, Reason, Step, Timestamp, User, quote};
 
 use super::{StageResult, flow::Seated, pass_because, refuse, request::Request};
-use crate::{answer::Answer, authorizers::Authorizers, exchange::Exchange, worker::Worker};
+use crate::{answer::Answer, authorizers::Authorizers, exchange::Exchange, recent::Said, worker::Worker};
 
 /// An authorizer allowed it.
 pub(crate) struct Permitted {
@@ -23,11 +23,11 @@ impl Permitted {
 
 /// What the authorizers say to one request, webhooks among them. A chain that cannot come to an end is an
 /// error.
-async fn authorize(worker: &Worker, at: &Attributes<'_>, now: Timestamp) -> Opinion {
+async fn authorize(worker: &Worker, at: &Attributes<'_>, exchange: &mut Exchange) -> Opinion {
     let began = Instant::now();
-    let (opinion, decided) = match at_once(worker, at, now) {
+    let (opinion, decided) = match at_once(worker, at, exchange.at) {
         Some(answer) => answer,
-        None => Box::pin(asking(worker, at, now)).await,
+        None => Box::pin(asking(worker, at, exchange)).await,
     };
     let result = match (opinion.decision, &opinion.error) {
         (Decision::Allow, _) => Authorization::Allowed,
@@ -55,20 +55,30 @@ fn at_once(worker: &Worker, at: &Attributes<'_>, now: Timestamp) -> Option<Decid
     }
 }
 
-async fn asking(worker: &Worker, at: &Attributes<'_>, now: Timestamp) -> Decided {
+async fn asking(worker: &Worker, at: &Attributes<'_>, exchange: &mut Exchange) -> Decided {
+    let now = exchange.at;
     let decide = || {
         |authorizers: &Authorizers, answers: &Answers| {
             let mut meter = authorizers.meter(&worker.metrics);
             match authorizers.chain.decide(at, now, answers, &mut meter) {
-                Step::Done(opinion) => Step::Done((opinion, meter.decided())),
+                Step::Done(opinion) => {
+                    let said = Said::among(Layer::Authorization, answers);
+                    Step::Done(((opinion, meter.decided()), said))
+                }
                 Step::Ask(question) => Step::Ask(question),
             }
         }
     };
-    worker.gate.authorizers.drive(None, now, decide).await.unwrap_or_else(|error| {
-        let error = Some(::authz::Error(error.to_string()));
-        (Opinion { error, ..Opinion::no_opinion("") }, None)
-    })
+    match worker.gate.authorizers.drive(None, now, decide).await {
+        Ok((decided, said)) => {
+            exchange.consulted(said);
+            decided
+        }
+        Err(error) => {
+            let error = Some(::authz::Error(error.to_string()));
+            (Opinion { error, ..Opinion::no_opinion("") }, None)
+        }
+    }
 }
 
 /// Asks the authorizers. Only an Allow lets the request on.
@@ -80,7 +90,7 @@ pub(crate) async fn decide(
 ) -> StageResult<Permitted> {
     let user = seated.into_user();
     let attributes = request.info.attributes(&user);
-    let opinion = authorize(worker, &attributes, exchange.at).await;
+    let opinion = authorize(worker, &attributes, exchange).await;
     if let Some(record) = exchange.record() {
         for (key, value) in opinion.annotations() {
             record.annotate(key, value);

@@ -14,6 +14,7 @@ use crate::{
     answer::Answer,
     authorizers::{Authorizers, NoEnd},
     exchange::Exchange,
+    recent::Said,
     worker::Worker,
 };
 
@@ -78,7 +79,7 @@ async fn impersonate(
     let began = Instant::now();
     let decided = match at_once(worker, wanted, &attributes, exchange.at) {
         Some(decided) => Ok(decided),
-        None => asking(worker, wanted, &attributes, exchange.at).await,
+        None => asking(worker, wanted, &attributes, exchange).await,
     };
     let mode = match &decided {
         Ok(Ok(impersonated)) => Some(impersonated.mode.name()),
@@ -126,8 +127,9 @@ async fn asking(
     worker: &Worker,
     wanted: &User,
     at: &Attributes<'_>,
-    now: Timestamp,
+    exchange: &mut Exchange,
 ) -> Result<Decided, NoEnd> {
+    let now = exchange.at;
     let begin = || {
         let mut settled = Settled::default();
         move |authorizers: &Authorizers, answers: &Answers| {
@@ -135,10 +137,15 @@ async fn asking(
             let mut check = |at: &Attributes<'_>| {
                 settled.check(at, |at, began| check(worker, authorizers, at, now, answers, began))
             };
-            authorizers.impersonation.decide(wanted, at, now, &mut check)
+            match authorizers.impersonation.decide(wanted, at, now, &mut check) {
+                Step::Done(decided) => Step::Done((decided, Said::among(Layer::Impersonation, answers))),
+                Step::Ask(question) => Step::Ask(question),
+            }
         }
     };
-    worker.gate.authorizers.drive(Some(MAX_QUESTIONS), now, begin).await
+    let (decided, said) = worker.gate.authorizers.drive(Some(MAX_QUESTIONS), now, begin).await?;
+    exchange.consulted(said);
+    Ok(decided)
 }
 
 /// One check, which began then. It is counted when it is settled.

@@ -288,3 +288,30 @@ fn who_waits_for_a_webhook_is_in_nobodys_way() {
         assert_eq!(slow.join().unwrap(), 200);
     });
 }
+
+#[test]
+fn what_a_webhook_said_is_remembered_by_audit_id() {
+    let server = says(r#""denied":true,"reason":"never""#);
+    let world = gate_with(&Hook { name: "hook", server: &server, policy: "Deny", more: "" });
+    let recalled = |id: &str, expected: u16| {
+        let bearer = "Authorization: Bearer tok-dev";
+        let head = request("GET /api/v1/namespaces/ns/pods", &[bearer, &format!("Audit-ID: {id}")]);
+        assert_eq!(world.ask(&head).status, expected);
+        // The record is there once the exchange is over, which may be after the client has its answer.
+        loop {
+            let (status, body) = admin(&world, &format!("GET /explain HTTP/1.1\r\nAudit-ID: {id}"));
+            if status == 200 {
+                let told: serde_json::Value = serde_json::from_str(&body).unwrap();
+                let layers = told["layers"].as_array().unwrap();
+                let layer = layers.iter().find(|layer| layer["layer"] == "authorization").unwrap();
+                return (layer["webhooksAsked"].clone(), told["now"]["webhooksNotAsked"].clone());
+            }
+        }
+    };
+    let asked = serde_json::json!([{"webhook": "hook", "answer": "deny", "reason": "never"}]);
+    assert_eq!(recalled("one", 403), (asked, serde_json::json!(["hook"])));
+    assert_eq!(server.seen().len(), 1, "an explanation asked the webhook");
+    drop(server);
+    let (failed, _) = recalled("two", 403);
+    assert_eq!(failed[0]["answer"], "deny", "remembered answers are told of as well: {failed}");
+}

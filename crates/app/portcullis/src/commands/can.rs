@@ -53,10 +53,11 @@ impl Can {
         let options = self.modes.options();
         let objects = self.world.read(world::wanted(&options)?)?;
         let node = objects.node(&options)?;
-        let (authz, _) = options.authorizers(&node, objects.cluster.rbac()).map_err(failed)?;
+        let chain = options.authorizers(&node, objects.cluster.rbac()).map_err(failed)?;
         let at = question.attributes(&user);
         // Neither RBAC nor Node asks anything, or looks at a clock.
-        let Step::Done(opinion) = authz.decide(&at, Timestamp::UNIX_EPOCH, &Answers::none(), &mut NoTrace)
+        let Step::Done(opinion) =
+            chain.authz.decide(&at, Timestamp::UNIX_EPOCH, &Answers::none(), &mut NoTrace)
         else {
             return Err(Failure::could_not_run("an authorizer asked a question"));
         };

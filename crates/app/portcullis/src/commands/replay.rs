@@ -51,11 +51,12 @@ impl Replay {
         let mut options = Options::default();
         self.what_if.apply(&mut options);
         let objects = self.world.read(world::wanted(&options)?)?;
-        let (authz, webhooks) =
-            options.authorizers(&objects.node(&options)?, objects.cluster.rbac()).map_err(failed)?;
-        if let Some(webhook) = webhooks.first() {
+        let chain = options.authorizers(&objects.node(&options)?, objects.cluster.rbac()).map_err(failed)?;
+        let authz = chain.authz;
+        if let Some(webhook) = authz.webhooks().next() {
             return Err(Failure::usage(format!(
-                "webhook `{webhook}`: a replay asks nobody; leave webhooks out of the setting that is tried"
+                "webhook `{}`: a replay asks nobody; leave webhooks out of the setting that is tried",
+                webhook.name()
             )));
         }
         let mut run = Run::new(&authz);
