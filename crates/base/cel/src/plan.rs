@@ -179,9 +179,13 @@ pub(crate) enum Wrapped {
     Bool,
     Bytes,
     Double,
+    /// A double of 32 bits.
+    Float,
     Int,
+    Int32,
     String,
     Uint,
+    Uint32,
 }
 
 #[derive(Debug)]

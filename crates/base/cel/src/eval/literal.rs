@@ -89,16 +89,23 @@ fn wrapper<'a>(kind: Wrapped, value: Option<Value<'a>>) -> Evaluated<'a> {
     Ok(match (kind, value) {
         (Wrapped::Bool, None) => Value::Bool(false),
         (Wrapped::Bytes, None) => Value::Bytes(Arc::new([])),
-        (Wrapped::Double, None) => Value::Double(0.0),
-        (Wrapped::Int, None) => Value::Int(0),
+        (Wrapped::Double | Wrapped::Float, None) => Value::Double(0.0),
+        (Wrapped::Int | Wrapped::Int32, None) => Value::Int(0),
         (Wrapped::String, None) => Value::String(Str::Borrowed("")),
-        (Wrapped::Uint, None) => Value::Uint(0),
+        (Wrapped::Uint | Wrapped::Uint32, None) => Value::Uint(0),
+        (Wrapped::Float, Some(Value::Double(number))) => Value::Double(f64::from(number as f32)),
+        (Wrapped::Int32, Some(Value::Int(number))) if i32::try_from(number).is_err() => {
+            return Err(EvalError::new("integer overflow"));
+        }
+        (Wrapped::Uint32, Some(Value::Uint(number))) if u32::try_from(number).is_err() => {
+            return Err(EvalError::new("unsigned integer overflow"));
+        }
         (Wrapped::Bool, Some(value @ Value::Bool(_)))
         | (Wrapped::Bytes, Some(value @ Value::Bytes(_)))
         | (Wrapped::Double, Some(value @ Value::Double(_)))
-        | (Wrapped::Int, Some(value @ Value::Int(_)))
+        | (Wrapped::Int | Wrapped::Int32, Some(value @ Value::Int(_)))
         | (Wrapped::String, Some(value @ Value::String(_)))
-        | (Wrapped::Uint, Some(value @ Value::Uint(_))) => value,
+        | (Wrapped::Uint | Wrapped::Uint32, Some(value @ Value::Uint(_))) => value,
         _ => return Err(EvalError::no_such_overload()),
     })
 }

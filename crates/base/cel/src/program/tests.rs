@@ -55,6 +55,19 @@ fn numbers_are_compared_across_types_but_not_mixed() {
 }
 
 #[test]
+fn wrappers_of_32_bits_hold_32_bits() {
+    check("google.protobuf.FloatValue{value: 1.333} == 1.333", "false");
+    check("google.protobuf.FloatValue{value: 1.5} == 1.5", "true");
+    check("google.protobuf.FloatValue{value: 1e300} == double('Infinity')", "true");
+    check("google.protobuf.Int32Value{value: 2147483647} == 2147483647", "true");
+    check("google.protobuf.Int32Value{value: 2147483648} == 0", "eval: integer overflow");
+    check("google.protobuf.Int64Value{value: 2147483648} == 2147483648", "true");
+    check("google.protobuf.UInt32Value{value: 4294967295u} == 4294967295u", "true");
+    check("google.protobuf.UInt32Value{value: 4294967296u} == 0u", "eval: unsigned integer overflow");
+    check("google.protobuf.UInt32Value{} == 0u", "true");
+}
+
+#[test]
 fn optionals_go_on_once_begun() {
     check("claims.?missing.x.y.orValue('none')", "\"none\"");
     check("claims.?nested.?missing.hasValue()", "false");
