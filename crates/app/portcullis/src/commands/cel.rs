@@ -38,7 +38,7 @@ struct Question {
     #[arg(long, value_enum, value_name = "NAME", default_value_t = Variable::Claims)]
     variable: Variable,
     /// The expression
-    #[arg(long, value_name = "CEL")]
+    #[arg(long, value_name = "CEL", allow_hyphen_values = true)]
     expression: String,
 }
 
