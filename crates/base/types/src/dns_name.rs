@@ -1,5 +1,15 @@
 //! Names that Kubernetes borrows from DNS.
 
+/// What is said of a name that is none by [`is_label_of_any_length`].
+pub const LABEL_RULE: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and \
+    must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is \
+    '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+
+/// What is said of a name that is none by [`is_subdomain_of_any_length`].
+pub const SUBDOMAIN_RULE: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' \
+    or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
+    '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+
 /// An RFC 1123 label, as namespaces are named: at most 63 lower-case letters, digits and inner
 /// hyphens.
 pub fn is_label(text: &str) -> bool {
@@ -17,7 +27,8 @@ pub fn is_subdomain_of_any_length(text: &str) -> bool {
     text.split('.').all(is_label_of_any_length)
 }
 
-fn is_label_of_any_length(text: &str) -> bool {
+/// The pattern of [`is_label`] alone.
+pub fn is_label_of_any_length(text: &str) -> bool {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     !text.is_empty() && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }

@@ -1,7 +1,7 @@
 //! What may be wrong with an object, in Kubernetes' words.
 
 use serde_json::Value;
-use types::Cause;
+use types::{Cause, dns_name};
 
 use crate::object::text;
 
@@ -95,10 +95,11 @@ impl NameRule {
             wrong.push(format!("must be no more than {limit} bytes"));
         }
         let (good, words) = match self {
-            Self::Subdomain => (name.split('.').all(is_label), SUBDOMAIN),
-            Self::Label | Self::PathSegment => (is_label(name), LABEL),
+            Self::Subdomain => (dns_name::is_subdomain_of_any_length(name), dns_name::SUBDOMAIN_RULE),
+            Self::Label | Self::PathSegment => (dns_name::is_label_of_any_length(name), dns_name::LABEL_RULE),
             Self::ServiceName => {
-                (is_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase()), LABEL_1035)
+                let letter_first = name.starts_with(|c: char| c.is_ascii_lowercase());
+                (letter_first && dns_name::is_label_of_any_length(name), LABEL_1035)
             }
         };
         if !good {
@@ -108,20 +109,9 @@ impl NameRule {
     }
 }
 
-const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or \
-    '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
-    '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must \
-    start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is \
-    '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 const LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an \
     alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for \
     validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-
-fn is_label(label: &str) -> bool {
-    let inside = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-    !label.is_empty() && label.bytes().all(inside) && !label.starts_with('-') && !label.ends_with('-')
-}
 
 /// What is wrong with a name as part of a path: also asked of names in requests, which need no other
 /// rule to be looked up.

@@ -2,6 +2,8 @@
 
 use std::{any::Any, fmt};
 
+use types::dns_name;
+
 use super::{Library, argument, url};
 use crate::{EvalError, Opaque, Type, Value};
 
@@ -160,23 +162,15 @@ fn unless(valid: bool, message: &str) -> Vec<String> {
     if valid { Vec::new() } else { vec![message.to_owned()] }
 }
 
-const LABEL: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 const KEY: &str = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 
-/// Letters, digits and `inner` within, letters and digits at both ends.
-fn is_name(text: &str, edge: fn(&u8) -> bool, inner: &[u8]) -> bool {
+/// [`KEY`]
+fn is_key(text: &str) -> bool {
+    let edge = |byte: &u8| byte.is_ascii_alphanumeric();
     let bytes = text.as_bytes();
     bytes.first().is_some_and(edge)
         && bytes.last().is_some_and(edge)
-        && bytes.iter().all(|byte| edge(byte) || inner.contains(byte))
-}
-
-fn lower(byte: &u8) -> bool {
-    byte.is_ascii_lowercase() || byte.is_ascii_digit()
-}
-
-fn is_subdomain(text: &str) -> bool {
-    text.split('.').all(|label| is_name(label, lower, b"-"))
+        && bytes.iter().all(|byte| edge(byte) || b"-_.".contains(byte))
 }
 
 fn pattern(message: &str, pattern: &str, examples: &[&str]) -> String {
@@ -186,14 +180,12 @@ fn pattern(message: &str, pattern: &str, examples: &[&str]) -> String {
 
 fn dns1123_label(text: &str) -> Vec<String> {
     let mut wrong = too_long(text, 63, "characters");
-    if is_name(text, lower, b"-") {
+    if dns_name::is_label_of_any_length(text) {
         return wrong;
     }
-    wrong.push(if is_subdomain(text) {
-        "must not contain dots".to_owned()
-    } else {
-        let message = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character";
-        pattern(message, LABEL, &["my-name", "123-abc"])
+    wrong.push(match dns_name::is_subdomain_of_any_length(text) {
+        true => "must not contain dots".to_owned(),
+        false => dns_name::LABEL_RULE.to_owned(),
     });
     wrong
 }
@@ -204,16 +196,15 @@ fn dns1123_subdomain(text: &str) -> Vec<String> {
 
 fn subdomain(text: &str, unit: &str) -> Vec<String> {
     let mut wrong = too_long(text, 253, unit);
-    if !is_subdomain(text) {
-        let message = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
-        wrong.push(pattern(message, &format!("{LABEL}(\\.{LABEL})*"), &["example.com"]));
+    if !dns_name::is_subdomain_of_any_length(text) {
+        wrong.push(dns_name::SUBDOMAIN_RULE.to_owned());
     }
     wrong
 }
 
 fn dns1035_label(text: &str) -> Vec<String> {
     let mut wrong = too_long(text, 63, "characters");
-    if !is_name(text, lower, b"-") || !text.starts_with(|c: char| c.is_ascii_lowercase()) {
+    if !dns_name::is_label_of_any_length(text) || !text.starts_with(|c: char| c.is_ascii_lowercase()) {
         let message = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character";
         wrong.push(pattern(message, "[a-z]([-a-z0-9]*[a-z0-9])?", &["my-name", "abc-123"]));
     }
@@ -245,7 +236,7 @@ fn qualified_name(text: &str) -> Vec<String> {
         wrong.push("name part must be non-empty".to_owned());
     }
     wrong.extend(too_long(name, 63, "bytes").into_iter().map(|message| format!("name part {message}")));
-    if !is_name(name, u8::is_ascii_alphanumeric, b"-_.") {
+    if !is_key(name) {
         wrong.push(named("name part"));
     }
     wrong
@@ -253,7 +244,7 @@ fn qualified_name(text: &str) -> Vec<String> {
 
 fn label_value(text: &str) -> Vec<String> {
     let mut wrong = too_long(text, 63, "bytes");
-    if !text.is_empty() && !is_name(text, u8::is_ascii_alphanumeric, b"-_.") {
+    if !text.is_empty() && !is_key(text) {
         let message = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
         wrong.push(pattern(message, &format!("({KEY})?"), &["MyValue", "my_value", "12345"]));
     }

@@ -276,15 +276,12 @@ fn as_go_says(error: &io::Error) -> String {
 /// Why a name is no `dns1123Subdomain`.
 fn not_a_subdomain(name: &str) -> Option<String> {
     const LONGEST: usize = 253;
-    const RULE: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', \
-                        and must start and end with an alphanumeric character (e.g. 'example.com', regex used for \
-                        validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
     let mut wrong = Vec::new();
     if name.len() > LONGEST {
         wrong.push(format!("must be no more than {LONGEST} bytes"));
     }
     if !dns_name::is_subdomain_of_any_length(name) {
-        wrong.push(RULE.to_owned());
+        wrong.push(dns_name::SUBDOMAIN_RULE.to_owned());
     }
     (!wrong.is_empty()).then(|| wrong.join(", "))
 }

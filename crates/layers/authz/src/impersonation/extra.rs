@@ -29,10 +29,6 @@ pub(super) fn validate(extra: &BTreeMap<String, Vec<String>>) -> Result<(), Stri
     Ok(())
 }
 
-const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or \
-    '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
-    '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-
 /// `acme.io/foo`: a subdomain, and what can stand in the path of a URL.
 fn domain_prefixed_path(key: &str) -> Result<(), String> {
     let invalid = |value: &str, why: &str| format!("extra.key: Invalid value: {}: {why}", quote(value));
@@ -45,7 +41,7 @@ fn domain_prefixed_path(key: &str) -> Result<(), String> {
         wrong.push(invalid(host, "must be no more than 253 bytes"));
     }
     if !dns_name::is_subdomain_of_any_length(host) {
-        wrong.push(invalid(host, SUBDOMAIN));
+        wrong.push(invalid(host, dns_name::SUBDOMAIN_RULE));
     }
     if !path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:".contains(&b)) {
         let why = "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')";
