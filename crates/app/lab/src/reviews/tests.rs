@@ -129,6 +129,63 @@ fn access_reviews_say_what_rbac_says() {
     assert_eq!((code, answer["message"].as_str().unwrap()), (422, message));
 }
 
+/// A kubelet reads what its own pods name, by the same authorizers and in the same words as at the gate.
+#[test]
+fn access_reviews_say_what_the_node_authorizer_says() {
+    let lab = Seeded::new();
+    let pod = |name: &str, node: &str, secret: &str| {
+        let pod = json!({
+            "metadata": {"name": name},
+            "spec": {
+                "nodeName": node, "containers": [{"name": "c", "image": "i"}],
+                "volumes": [{"name": "v", "secret": {"secretName": secret}}],
+            },
+        });
+        let answer = lab.admin("POST /api/v1/namespaces/default/pods", &pod);
+        assert_eq!(answer.code, 201, "{}", answer.text);
+    };
+    pod("mine", "node1", "for-mine");
+    pod("theirs", "node2", "for-theirs");
+    let ask = |node: &str, groups: &[&str], verb: &str, secret: &str| {
+        let attributes = json!({"verb": verb, "resource": "secrets", "namespace": "default", "name": secret});
+        let question = json!({
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+            "spec": {"user": format!("system:node:{node}"), "groups": groups, "resourceAttributes": attributes},
+        });
+        let answer = lab.admin(&format!("POST {SAR}/subjectaccessreviews"), &question);
+        assert_eq!(answer.code, 201, "{}", answer.text);
+        let status = answer.json()["status"].clone();
+        (status["allowed"].as_bool().unwrap(), status["reason"].as_str().unwrap_or_default().to_owned())
+    };
+    let nodes = ["system:nodes", "system:authenticated"];
+    let none = "no relationship found between node 'node1' and this object";
+    assert_eq!(ask("node1", &nodes, "get", "for-mine"), (true, String::new()));
+    assert_eq!(ask("node1", &nodes, "get", "for-theirs"), (false, none.to_owned()));
+    assert_eq!(ask("node2", &nodes, "get", "for-theirs"), (true, String::new()));
+    assert!(!ask("node1", &nodes, "update", "for-mine").0, "kubelets only read them");
+    // The name alone makes no kubelet.
+    assert_eq!(ask("node1", &["system:authenticated"], "get", "for-mine"), (false, String::new()));
+    // A pod that goes takes its secret along.
+    let gone = lab.admin("DELETE /api/v1/namespaces/default/pods/mine?gracePeriodSeconds=0", &Value::Null);
+    assert_eq!(gone.code, 200, "{}", gone.text);
+    assert_eq!(ask("node1", &nodes, "get", "for-mine"), (false, none.to_owned()));
+
+    // What the Node authorizer allows cannot be listed, which kubelets are told and nobody else.
+    let list = |user: &str, groups: &[&str]| {
+        let question = json!({
+            "kind": "SelfSubjectRulesReview", "apiVersion": "authorization.k8s.io/v1",
+            "spec": {"namespace": "default"},
+        });
+        lab.send(user, groups, &format!("POST {SAR}/selfsubjectrulesreviews"), &question).json()["status"]
+            .clone()
+    };
+    let kubelets = list("system:node:node1", &nodes);
+    let why = "node authorizer does not support user rule resolution";
+    assert_eq!((&kubelets["incomplete"], &kubelets["evaluationError"]), (&json!(true), &json!(why)));
+    let others = list("system:node:node1", &["system:authenticated"]);
+    assert_eq!((&others["incomplete"], &others["evaluationError"]), (&json!(false), &Value::Null));
+}
+
 #[test]
 fn rules_review_lists_what_is_held() {
     let lab = Seeded::new();
