@@ -1,5 +1,7 @@
 //! Proof that a runner can fail.
 
+use types::Decision;
+
 /// Turns one decision of a runner into its opposite, once, when armed.
 #[derive(Debug, Default)]
 pub struct Flip {
@@ -31,5 +33,13 @@ impl Flip {
         } else {
             decision
         }
+    }
+
+    /// The same for what an authorizer says: what is allowed is not, and the other way round.
+    pub fn authorization(&mut self, decision: Decision) -> Decision {
+        self.decision(decision, |decision| match decision {
+            Decision::Allow => Decision::NoOpinion,
+            Decision::Deny | Decision::NoOpinion => Decision::Allow,
+        })
     }
 }

@@ -17,7 +17,8 @@ use remote::{Remote, Webhook, WebhookSettings};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use testkit::{Folder, Message, Reply, Upstream};
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Runtime};
+use types::{Answers, Step, Timestamp};
 
 /// What to answer to one attempt.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -90,8 +91,9 @@ fn path(name: &str) -> String {
     format!("/{name}")
 }
 
-/// `webhook` of a case: a member of an AuthorizationConfiguration without its connection.
-pub(crate) fn configured(name: &str, webhook: &Value) -> Result<Authorizer, String> {
+/// `webhook` of a case, a member of an AuthorizationConfiguration without its connection: the authorizer that
+/// asks the server, and the client that it asks through.
+pub(crate) fn webhook(name: &str, webhook: &Value) -> Result<(authz::webhook::Webhook, Webhook), String> {
     let mut webhook = webhook.as_object().cloned().ok_or("the webhook is no object")?;
     let connection =
         json!({"type": "KubeConfigFile", "kubeConfigFile": SERVER.kubeconfig.display().to_string()});
@@ -102,29 +104,43 @@ pub(crate) fn configured(name: &str, webhook: &Value) -> Result<Authorizer, Stri
         "authorizers": [{"type": "Webhook", "name": name, "webhook": webhook}],
     });
     let parsed = authorization::parse("case", configuration.to_string().as_bytes());
-    let authorizers = parsed.map_err(|error| error.to_string())?;
-    authorizers.into_iter().next().ok_or_else(|| "no authorizer".to_owned())
-}
-
-/// The authorizer that asks the server, and the client that it asks through.
-pub(crate) fn webhook(authorizer: Authorizer) -> Result<(authz::webhook::Webhook, Webhook), String> {
-    let Authorizer { name, kind: AuthorizerKind::Webhook(configuration) } = authorizer else {
+    let authorizer = parsed.map_err(|error| error.to_string())?.into_iter().next();
+    let Some(Authorizer { kind: AuthorizerKind::Webhook(configuration), .. }) = authorizer else {
         return Err("no webhook".to_owned());
     };
     let (access, _) = kubeconfig::load_webhook(&SERVER.kubeconfig).map_err(|error| error.to_string())?;
     let settings = WebhookSettings {
-        path: &path(&name),
+        path: &path(name),
         // The cases were recorded with this.
         retry_after: Duration::from_millis(1),
-        ..WebhookSettings::of(&name, &configuration, &access, "/")
+        ..WebhookSettings::of(name, &configuration, &access, "/")
     };
     let client = Webhook::new(&settings).map_err(|error| error.to_string())?;
-    Ok((configuration.into_authorizer(&name), client))
+    Ok((configuration.into_authorizer(name), client))
 }
 
-/// Answers questions by these webhooks alone.
-pub(crate) fn remote(webhooks: Vec<Webhook>, runtime: Handle) -> Remote {
-    Remote::new(Nobody, runtime).with_webhooks(webhooks)
+/// Drives decisions that ask these webhooks alone, as the gate drives them.
+pub(crate) struct Driver {
+    runtime: Runtime,
+    remote: Remote,
+}
+
+impl Driver {
+    pub(crate) fn new(webhooks: Vec<Webhook>) -> Result<Self, String> {
+        let runtime =
+            Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+        let remote = Remote::new(Nobody, runtime.handle().clone()).with_webhooks(webhooks);
+        Ok(Self { runtime, remote })
+    }
+
+    pub(crate) fn drive<T>(
+        &self,
+        now: Timestamp,
+        decide: impl FnMut(&Answers) -> Step<T>,
+    ) -> Result<T, String> {
+        let driven = self.runtime.block_on(remote::drive(&self.remote, now, decide));
+        driven.map_err(|error| error.to_string())
+    }
 }
 
 /// No object is looked up in these cases.

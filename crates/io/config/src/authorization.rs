@@ -133,14 +133,6 @@ impl fmt::Display for Lines<'_> {
     }
 }
 
-/// Reads the file.
-///
-/// # Errors
-/// Whatever kube-apiserver refuses. What it takes and the gate cannot honour is for the caller.
-pub fn load(path: &Path) -> Result<Vec<Authorizer>, AuthorizationConfigError> {
-    parse(&path.display().to_string(), &read(path)?)
-}
-
 /// The bytes of the file, for [`parse`].
 ///
 /// # Errors
@@ -152,7 +144,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, AuthorizationConfigError> {
 /// Reads `text`; `file` is what errors name.
 ///
 /// # Errors
-/// As [`load`].
+/// Whatever kube-apiserver refuses. What it takes and the gate cannot honour is for the caller.
 pub fn parse(file: &str, text: &[u8]) -> Result<Vec<Authorizer>, AuthorizationConfigError> {
     let documents = yaml::parse(file, text)?;
     match documents.first() {

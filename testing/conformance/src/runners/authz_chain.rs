@@ -10,13 +10,13 @@ use authz::{
 use request::RequestInfo;
 use serde::Deserialize;
 use serde_json::Value;
-use types::{Attributes, Decision, NoTrace, Timestamp, User};
+use types::{Attributes, NoTrace, Timestamp, User};
 
 use super::node::Event;
 use crate::{
     Case, Flip, Outcome,
     given::{GivenUser, world},
-    webhook_server::{self, GivenResponse},
+    webhook_server::{self, Driver, GivenResponse},
 };
 
 #[derive(Deserialize)]
@@ -90,8 +90,7 @@ pub(super) fn run(case: &Case, flip: &mut Flip) -> Outcome {
             "AlwaysAllow" => Mode::AlwaysAllow,
             "AlwaysDeny" => Mode::AlwaysDeny,
             "Webhook" => {
-                let configured = webhook_server::configured(&name, &webhook)?;
-                let (authorizer, client) = webhook_server::webhook(configured)?;
+                let (authorizer, client) = webhook_server::webhook(&name, &webhook)?;
                 clients.push(client);
                 hooks.push((name, response));
                 Mode::Webhook(authorizer)
@@ -100,9 +99,7 @@ pub(super) fn run(case: &Case, flip: &mut Flip) -> Outcome {
         });
     }
     let authz = Authz::new(DenyList::default(), modes);
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
-    let remote = webhook_server::remote(clients, runtime.handle().clone());
+    let driver = Driver::new(clients)?;
     for (number, (request, expected)) in given.requests.into_iter().zip(&expect.results).enumerate() {
         for (name, response) in &hooks {
             webhook_server::answers(name, vec![response.clone()]);
@@ -111,14 +108,8 @@ pub(super) fn run(case: &Case, flip: &mut Flip) -> Outcome {
         let user: User = request.user.into();
         let attributes = info.attributes(&user);
         let now = Timestamp::UNIX_EPOCH;
-        let driven = runtime.block_on(remote::drive(&remote, now, |answers| {
-            authz.decide(&attributes, now, answers, &mut NoTrace)
-        }));
-        let mut found = driven.map_err(|error| error.to_string())?;
-        found.decision = flip.decision(found.decision, |decision| match decision {
-            Decision::Allow => Decision::NoOpinion,
-            Decision::Deny | Decision::NoOpinion => Decision::Allow,
-        });
+        let mut found = driver.drive(now, |answers| authz.decide(&attributes, now, answers, &mut NoTrace))?;
+        found.decision = flip.authorization(found.decision);
         let calls: Vec<usize> = hooks.iter().map(|(name, _)| webhook_server::asked(name).len()).collect();
         meets(&found, &attributes, expected, &calls)
             .map_err(|what| format!("request {number}: {what}: found {found:?}, expected {expected:?}"))?;

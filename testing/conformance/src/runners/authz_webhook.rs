@@ -6,12 +6,12 @@ use authz::webhook::{Said, WebhookError};
 use serde::Deserialize;
 use serde_json::Value;
 use testkit::Message;
-use types::{AccessFailure, Decision, FailureClass, Timestamp};
+use types::{AccessFailure, FailureClass, Timestamp};
 
 use crate::{
     Case, Flip, Outcome,
     given::GivenAttributes,
-    webhook_server::{self, GivenResponse},
+    webhook_server::{self, Driver, GivenResponse},
 };
 
 #[derive(Deserialize)]
@@ -54,23 +54,15 @@ pub(super) fn run(case: &Case, flip: &mut Flip) -> Outcome {
     if given.calls.len() != expect.results.len() {
         return Err("as many results as calls are needed".to_owned());
     }
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
-    let (webhook, client) = webhook_server::webhook(webhook_server::configured(NAME, &given.webhook)?)?;
-    let remote = webhook_server::remote(vec![client], runtime.handle().clone());
+    let (webhook, client) = webhook_server::webhook(NAME, &given.webhook)?;
+    let driver = Driver::new(vec![client])?;
     // Nobody waits: what passes is the time that decisions are told.
     let mut now = Timestamp::UNIX_EPOCH;
     for (number, (call, expected)) in given.calls.into_iter().zip(&expect.results).enumerate() {
         now = now.checked_add(Duration::from_millis(call.sleep_ms)).map_err(|e| e.to_string())?;
         webhook_server::answers(NAME, call.responses);
-        let driven = call
-            .request
-            .ask(|at| runtime.block_on(remote::drive(&remote, now, |answers| webhook.decide(at, answers))));
-        let mut said = driven.map_err(|error| error.to_string())?;
-        said.decision = flip.decision(said.decision, |decision| match decision {
-            Decision::Allow => Decision::NoOpinion,
-            Decision::Deny | Decision::NoOpinion => Decision::Allow,
-        });
+        let mut said = call.request.ask(|at| driver.drive(now, |answers| webhook.decide(at, answers)))?;
+        said.decision = flip.authorization(said.decision);
         let asked = webhook_server::asked(NAME);
         meets(&said, &asked, expected)
             .map_err(|what| format!("call {number}: {what}: found {said:?}, expected {expected:?}"))?;

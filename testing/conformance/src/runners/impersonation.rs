@@ -80,10 +80,7 @@ fn filter(
     let mut authorize = |at: &Attributes<'_>| {
         let step = authz.decide(at, Timestamp::UNIX_EPOCH, &Answers::none(), &mut NoTrace);
         let Step::Done(mut opinion) = step else { return step };
-        opinion.decision = flip.decision(opinion.decision, |decision| match decision {
-            Decision::Allow => Decision::NoOpinion,
-            Decision::Deny | Decision::NoOpinion => Decision::Allow,
-        });
+        opinion.decision = flip.authorization(opinion.decision);
         authorized.push(check(at, &requester, opinion.decision));
         Step::Done(opinion)
     };

@@ -5,7 +5,6 @@ use authz::{
     rbac::{Rbac, RbacObject},
 };
 use serde::Deserialize;
-use types::Decision;
 
 use crate::{
     Case, Flip, Outcome,
@@ -49,10 +48,7 @@ pub(super) fn run(case: &Case, flip: &mut Flip) -> Outcome {
     for pass in ["cold", "warm"] {
         for (number, (request, expected)) in given.requests.iter().zip(&expect.results).enumerate() {
             let mut found = request.ask(|at| rbac.decide(at));
-            found.decision = flip.decision(found.decision, |decision| match decision {
-                Decision::Allow => Decision::NoOpinion,
-                Decision::Deny | Decision::NoOpinion => Decision::Allow,
-            });
+            found.decision = flip.authorization(found.decision);
             if !meets(&found, expected) {
                 return Err(format!("request {number} ({pass}): found {found:?}, expected {expected:?}"));
             }
