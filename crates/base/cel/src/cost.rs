@@ -3,7 +3,7 @@
 //! UPSTREAM: kube-apiserver's `CostEstimator.CallCost` by function name, then cel-go's tracker by
 //! overload, then 1 (kube-apiserver 1.36).
 
-use crate::{EvalError, Value, ext::named_format::pattern_length, value::count, work::Work};
+use crate::{EvalError, List, Value, ext::named_format::pattern_length, value::count, work::Work};
 
 /// How the cost of a call follows from its arguments and result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,8 +167,10 @@ fn parts(value: &Value<'_>, work: &Work) -> Result<u64, EvalError> {
         Value::String(text) => (text.len() as f64 * 0.1) as u64,
         Value::Bytes(bytes) => (bytes.len() as f64 * 0.1) as u64,
         Value::List(list) => {
-            let items = (0..list.len()).filter_map(|at| list.item(at));
-            sum(items.map(|item| parts(&item, work)))?
+            if let List::Owned(items) = list {
+                return sum(items.iter().map(|item| parts(item, work)));
+            }
+            sum(list.iter().map(|item| parts(&item, work)))?
         }
         Value::Map(map) => {
             sum(map.iter().map(|(key, value)| Ok(parts(&key, work)?.saturating_add(parts(&value, work)?))))?

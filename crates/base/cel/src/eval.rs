@@ -99,6 +99,17 @@ impl<'a> Run<'a> {
                 self.charge(1)?;
                 Ok(truth)
             }
+            Node::Const(value) => {
+                self.work.steps(1)?;
+                value.as_bool()
+            }
+            Node::Attribute(attribute) => {
+                self.work.steps(1)?;
+                match self.chosen_truth(attribute) {
+                    Some(truth) => truth,
+                    None => self.attribute(attribute)?.as_bool(),
+                }
+            }
             other => self.eval(other)?.as_bool(),
         }
     }

@@ -1,5 +1,7 @@
 //! The types of the operators, in cel-go's order. What they do is in `eval`.
 
+use std::sync::Arc;
+
 use crate::{
     EvalError, Timestamp, Type, Value,
     ext::{Implementation, Library},
@@ -265,7 +267,7 @@ fn add<'a>(left: Value<'a>, right: Value<'a>, work: &Work) -> Result<Value<'a>, 
     Ok(match (left, right) {
         (Value::String(a), Value::String(b)) => {
             within_limits(a.len().saturating_add(b.len()), work)?;
-            Value::String(Str::Shared([&*a, &*b].concat().into()))
+            Value::String(Str::Shared(joined(&a, &b)))
         }
         (Value::Bytes(a), Value::Bytes(b)) => {
             within_limits(a.len().saturating_add(b.len()), work)?;
@@ -280,6 +282,23 @@ fn add<'a>(left: Value<'a>, right: Value<'a>, work: &Work) -> Result<Value<'a>, 
         }
         _ => return Err(EvalError::no_such_overload()),
     })
+}
+
+/// One text behind the other. An `Arc<str>` cannot be written where it will lie, so that a short one is put
+/// together on the stack and memory is asked for once.
+fn joined(a: &str, b: &str) -> Arc<str> {
+    let mut buffer = [0_u8; 128];
+    let length = a.len().saturating_add(b.len());
+    if let Some((left, rest)) = buffer.split_at_mut_checked(a.len())
+        && let Some(right) = rest.get_mut(..b.len())
+    {
+        left.copy_from_slice(a.as_bytes());
+        right.copy_from_slice(b.as_bytes());
+        if let Some(Ok(text)) = buffer.get(..length).map(std::str::from_utf8) {
+            return text.into();
+        }
+    }
+    [a, b].concat().into()
 }
 
 fn subtract<'a>(left: &Value<'a>, right: &Value<'a>) -> Result<Value<'a>, EvalError> {

@@ -11,6 +11,11 @@ use crate::{
 impl<'a> Run<'a> {
     /// An attribute as a step of its own.
     pub(super) fn attribute(&mut self, attribute: &'a Attribute) -> Evaluated<'a> {
+        if let Some(Ok(value)) = self.plain_slot(attribute) {
+            let value = value.clone();
+            self.charge(1)?;
+            return Ok(value);
+        }
         let value = self.resolve(attribute);
         let free = attribute.test || matches!(attribute.root, Root::Choice(_));
         if !free && !value.as_ref().is_err_and(EvalError::is_final) {
@@ -50,20 +55,44 @@ impl<'a> Run<'a> {
                 None => Value::Null,
             },
             Root::Value(node) => self.eval(node)?,
-            Root::Choice(parts) => {
-                self.work.steps(1)?;
-                let [condition, then, other] = &**parts;
-                let branch = if self.truth(condition)? { then } else { other };
-                match branch {
-                    Node::Attribute(attribute) => self.resolve(attribute)?,
-                    node => self.eval(node)?,
-                }
-            }
+            Root::Choice(parts) => match self.chosen(parts)? {
+                Node::Attribute(attribute) => self.resolve(attribute)?,
+                node => self.eval(node)?,
+            },
         };
         match attribute.qualifiers.as_slice() {
             [] => Ok(root),
             qualifiers => self.qualify(root, qualifiers, attribute.test),
         }
+    }
+
+    /// The branch that a ternary leads to, through ternaries in ternaries. None of them costs anything.
+    fn chosen(&mut self, mut parts: &'a [Node; 3]) -> Result<&'a Node, EvalError> {
+        loop {
+            self.work.steps(1)?;
+            let [condition, then, other] = parts;
+            let branch = if self.truth(condition)? { then } else { other };
+            match branch {
+                Node::Attribute(attribute) => match &attribute.root {
+                    Root::Choice(inner) if attribute.qualifiers.is_empty() => parts = inner,
+                    _ => return Ok(branch),
+                },
+                _ => return Ok(branch),
+            }
+        }
+    }
+
+    /// What a ternary that has to be a bool is; nothing if the attribute is none.
+    pub(super) fn chosen_truth(&mut self, attribute: &'a Attribute) -> Option<Result<bool, EvalError>> {
+        let Attribute { root: Root::Choice(parts), qualifiers, .. } = attribute else { return None };
+        if !qualifiers.is_empty() {
+            return None;
+        }
+        Some(match self.chosen(parts) {
+            Ok(Node::Attribute(attribute)) => self.resolve(attribute).and_then(|value| value.as_bool()),
+            Ok(node) => self.truth(node),
+            Err(error) => Err(error),
+        })
     }
 
     fn qualify(&mut self, root: Value<'a>, qualifiers: &'a [Qualifier], test: bool) -> Evaluated<'a> {

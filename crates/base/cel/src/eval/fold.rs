@@ -15,10 +15,23 @@ enum Range<'a> {
     Entries(std::vec::IntoIter<(Evaluated<'a>, Evaluated<'a>)>),
 }
 
+/// What adding an item costs: the accumulator, the list around the item unless that is constant, the sum.
+const APPENDED: u64 = 12;
+const APPENDED_CONSTANT: u64 = 2;
+
+/// How many items a list has room for before it has any.
+const FEW: usize = 16;
+
 impl<'a> Run<'a> {
     pub(super) fn fold(&mut self, fold: &'a Fold) -> Evaluated<'a> {
         let range = self.eval(&fold.range)?;
         let mut range = range_of(range, fold.two, &self.work)?;
+        if let Range::List(list) = &range
+            && let Some(mapped) = self.mapped(fold, list)
+        {
+            let mapped = mapped?;
+            return self.result(fold, mapped);
+        }
         let init = self.eval(&fold.init);
         self.set(fold.slot, super::final_or(init)?);
         let mut index = 0_i64;
@@ -47,6 +60,57 @@ impl<'a> Run<'a> {
             let step = self.eval(&fold.step);
             self.set(fold.slot, super::final_or(step)?);
         }
+        let accumulator = self.take(fold.slot);
+        self.result(fold, accumulator)
+    }
+
+    /// `map` over a list, where the loop does nothing but add an item for each: nobody can name the list
+    /// that grows, so it need not be a value yet. Nothing for other loops.
+    fn mapped(&mut self, fold: &'a Fold, list: &List<'a>) -> Option<Result<Evaluated<'a>, EvalError>> {
+        match (&fold.init, &fold.step) {
+            (Node::Const(Value::List(init)), Node::Append { item, constant, .. })
+                if init.is_empty() && fold.condition.is_none() =>
+            {
+                Some(self.map_items(fold, list, item, *constant))
+            }
+            _ => None,
+        }
+    }
+
+    fn map_items(
+        &mut self,
+        fold: &'a Fold,
+        list: &List<'a>,
+        item: &'a Node,
+        constant: bool,
+    ) -> Result<Evaluated<'a>, EvalError> {
+        let mut made = Vec::with_capacity(list.len().min(FEW));
+        let mut failed = None;
+        for (index, value) in (0..).zip(list.iter()) {
+            if fold.two {
+                self.set(fold.slot + 1, Ok(Value::Int(index)));
+                self.set(fold.slot + 2, Ok(value));
+            } else {
+                self.set(fold.slot + 1, Ok(value));
+            }
+            self.work.steps(1)?;
+            self.charge(if constant { APPENDED_CONSTANT } else { APPENDED })?;
+            match super::final_or(self.eval(item))? {
+                Ok(value) => {
+                    self.work.make(2 * size_of::<Value<'_>>())?;
+                    made.push(value);
+                }
+                Err(error) => {
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        Ok(failed.map_or_else(|| Ok(Value::list(made)), Err))
+    }
+
+    /// What a loop results in once its accumulator is known.
+    fn result(&mut self, fold: &'a Fold, accumulator: Evaluated<'a>) -> Evaluated<'a> {
+        self.set(fold.slot, accumulator);
         let result = self.eval(&fold.result);
         // Nobody else holds the result now: what is added to it next is added in place.
         self.set(fold.slot, Ok(Value::Null));
@@ -73,8 +137,7 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn append(&mut self, slot: usize, item: &'a Node, constant: bool) -> Evaluated<'a> {
-        // The accumulator, the list around the item, the sum.
-        self.charge(if constant { 2 } else { 12 })?;
+        self.charge(if constant { APPENDED_CONSTANT } else { APPENDED })?;
         let item = self.eval(item);
         match (self.take(slot)?, item?) {
             (Value::List(list), item) => Ok(Value::List(list.pushed(item, &self.work)?)),

@@ -259,22 +259,23 @@ fn join<'a>(list: &Value<'a>, separator: &str, work: &Work) -> Result<Value<'a>,
     let mut length = 0_usize;
     for at in 0..list.len() {
         work.made_item()?;
-        if let Some(Value::String(text)) = list.item(at).as_deref() {
-            length = length.saturating_add(text.len()).saturating_add(separator.len());
+        match list.text(at) {
+            Some(text) => length = length.saturating_add(text.len()).saturating_add(separator.len()),
+            None => {
+                let type_name = list.walked(at).map_or("dyn", |item| item.type_name());
+                return Err(EvalError::new(format!("join: invalid input: {type_name}")));
+            }
         }
     }
     if length > MAX_TEXT_BYTES {
         return Err(EvalError::too_large());
     }
     let mut joined = String::with_capacity(length);
-    for (i, item) in list.iter().enumerate() {
-        if i > 0 {
+    for at in 0..list.len() {
+        if at > 0 {
             joined.push_str(separator);
         }
-        match &item {
-            Value::String(text) => joined.push_str(text),
-            other => return Err(EvalError::new(format!("join: invalid input: {}", other.type_name()))),
-        }
+        joined.push_str(list.text(at).unwrap_or_default());
     }
     Ok(Value::string(joined))
 }

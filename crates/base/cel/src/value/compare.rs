@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use serde_json::Value as Json;
+
 use super::Value;
 use crate::{EvalError, List, Map, objects::Object, work::Work};
 
@@ -15,12 +17,7 @@ impl Value<'_> {
         Ok(match (self, other) {
             (Self::Null, Value::Null) => true,
             (Self::Bool(a), Value::Bool(b)) => a == b,
-            (Self::String(a), Value::String(b)) => {
-                if a.len() == b.len() {
-                    work.text(a.len())?;
-                }
-                **a == **b
-            }
+            (Self::String(a), Value::String(b)) => return same_texts(a, b, work),
             (Self::Bytes(a), Value::Bytes(b)) => {
                 if a.len() == b.len() {
                     work.text(a.len())?;
@@ -129,16 +126,67 @@ fn same_lists(a: &List<'_>, b: &List<'_>, work: &Work) -> Result<bool, EvalError
     if a.len() != b.len() {
         return Ok(false);
     }
-    if let (List::Owned(a), List::Owned(b)) = (a, b) {
-        return all_same(a.iter().zip(&**b).map(|(a, b)| {
+    // A step of its own: lists may hold little but lists.
+    work.steps(1)?;
+    match (a, b) {
+        (List::Owned(a), List::Owned(b)) => all_same(a.iter().zip(&**b).map(|(a, b)| {
             work.steps(1)?;
             a.equals(b, work)
-        }));
+        })),
+        (List::Json(a, _), List::Json(b, _)) => same_arrays(a, b, work),
+        _ => all_same(a.iter().zip(b.iter()).map(|(a, b)| {
+            work.made_item()?;
+            a.equals(&b, work)
+        })),
     }
-    all_same(a.iter().zip(b.iter()).map(|(a, b)| {
-        work.made_item()?;
-        a.equals(&b, work)
-    }))
+}
+
+/// [`Value::equals`] for items of the input, where they lie: their maps know no escapes.
+fn same_json(a: &Json, b: &Json, work: &Work) -> Result<bool, EvalError> {
+    Ok(match (a, b) {
+        (Json::Null, Json::Null) => true,
+        (Json::Bool(a), Json::Bool(b)) => a == b,
+        (Json::Number(a), Json::Number(b)) => a.as_f64().is_some_and(|a| b.as_f64() == Some(a)),
+        (Json::String(a), Json::String(b)) => return same_texts(a, b, work),
+        (Json::Array(a), Json::Array(b)) => return same_arrays(a, b, work),
+        (Json::Object(a), Json::Object(b)) => {
+            if a.len() != b.len() {
+                return Ok(false);
+            }
+            for (key, a) in a {
+                work.made_item()?;
+                work.made_item()?;
+                work.text(key.len())?;
+                match b.get(key) {
+                    Some(b) if same_json(a, b, work)? => {}
+                    _ => return Ok(false),
+                }
+            }
+            true
+        }
+        _ => false,
+    })
+}
+
+fn same_arrays(a: &[Json], b: &[Json], work: &Work) -> Result<bool, EvalError> {
+    if a.len() != b.len() {
+        return Ok(false);
+    }
+    for (a, b) in a.iter().zip(b) {
+        work.steps(2)?;
+        if !same_json(a, b, work)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn same_texts(a: &str, b: &str, work: &Work) -> Result<bool, EvalError> {
+    if a.len() != b.len() {
+        return Ok(false);
+    }
+    work.text(a.len())?;
+    Ok(std::ptr::eq(a, b) || a == b)
 }
 
 fn same_maps(a: &Map<'_>, b: &Map<'_>, work: &Work) -> Result<bool, EvalError> {

@@ -1,6 +1,6 @@
 //! Lists.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, slice, sync::Arc};
 
 use super::Value;
 use crate::{EvalError, work::Work};
@@ -59,9 +59,25 @@ impl<'a> List<'a> {
         }
     }
 
+    /// The item at `index` where it lies, if it is a text.
+    pub(crate) fn text(&self, index: usize) -> Option<&str> {
+        match self {
+            Self::Owned(items) => match items.get(index) {
+                Some(Value::String(text)) => Some(text),
+                _ => None,
+            },
+            Self::Json(items, _) => items.get(index)?.as_str(),
+            Self::Strings(items) => items.get(index).map(String::as_str),
+        }
+    }
+
     /// The items, one after the other.
     pub fn iter(&self) -> impl Iterator<Item = Value<'a>> + '_ {
-        (0..self.len()).filter_map(|index| self.walked(index))
+        match self {
+            Self::Owned(items) => Items::Owned(items.iter()),
+            Self::Json(items, _) => Items::Json(items.iter()),
+            Self::Strings(items) => Items::Strings(items.iter()),
+        }
     }
 
     /// Whether one of the items equals `item`.
@@ -131,5 +147,32 @@ impl<'a> List<'a> {
         }
         Arc::make_mut(&mut items).push(item);
         Ok(Self::Owned(items))
+    }
+}
+
+/// A walk over a list.
+enum Items<'l, 'a> {
+    Owned(slice::Iter<'l, Value<'a>>),
+    Json(slice::Iter<'a, serde_json::Value>),
+    Strings(slice::Iter<'a, String>),
+}
+
+impl<'a> Iterator for Items<'_, 'a> {
+    type Item = Value<'a>;
+
+    fn next(&mut self) -> Option<Value<'a>> {
+        match self {
+            Self::Owned(items) => items.next().cloned(),
+            Self::Json(items) => items.next().map(|item| Value::json_with(item, false)),
+            Self::Strings(items) => items.next().map(|item| Value::str(item)),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self {
+            Self::Owned(items) => items.size_hint(),
+            Self::Json(items) => items.size_hint(),
+            Self::Strings(items) => items.size_hint(),
+        }
     }
 }

@@ -50,9 +50,11 @@ impl<'a> Entries<'a> {
     /// here, although either finds the other.
     pub fn insert(&mut self, key: Value<'a>, value: Value<'a>) -> bool {
         let own = Key::of(&key);
-        if let Some((_, old)) =
-            own.as_ref().and_then(|own| exact(self, own)).and_then(|at| self.entries.get_mut(at))
-        {
+        let known = match &key {
+            Value::String(_) => self.position(&key),
+            _ => own.as_ref().and_then(|own| exact(self, own)),
+        };
+        if let Some((_, old)) = known.and_then(|at| self.entries.get_mut(at)) {
             *old = value;
             return true;
         }
