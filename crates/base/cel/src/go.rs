@@ -1,10 +1,14 @@
 //! How Go writes and reads what CEL leaves to it: numbers, durations, timestamps.
 
+mod float;
 mod read;
 
 pub(crate) use types::duration::parse as parse_duration;
 
-pub(crate) use self::read::{parse_bool, parse_double, parse_int, parse_timestamp, parse_uint};
+pub(crate) use self::{
+    float::parse_double,
+    read::{parse_bool, parse_int, parse_timestamp, parse_uint},
+};
 
 /// `strconv.FormatFloat(x, 'g', -1, 64)`.
 pub(crate) fn format_double(number: f64) -> String {

@@ -14,18 +14,6 @@ pub(crate) fn parse_uint(text: &str) -> Option<u64> {
     if text.starts_with('+') { None } else { text.parse().ok() }
 }
 
-/// `strconv.ParseFloat(text, 64)`, hexadecimal and underscores left out: these are refused here.
-pub(crate) fn parse_double(text: &str) -> Option<f64> {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let named = ["inf", "infinity", "nan"].iter().any(|name| unsigned.eq_ignore_ascii_case(name));
-    // Go knows no signed NaN.
-    if unsigned.eq_ignore_ascii_case("nan") && unsigned.len() != text.len() {
-        return None;
-    }
-    let number: f64 = text.parse().ok()?;
-    (named || number.is_finite()).then_some(number)
-}
-
 /// `strconv.ParseBool`.
 pub(crate) fn parse_bool(text: &str) -> Option<bool> {
     match text {
