@@ -98,10 +98,10 @@ fn by_library(overload: &str) -> Option<Rule> {
 
 impl Rule {
     /// The cost of a call, if it does not depend on what comes out: a call that is past the limit need not be
-    /// made.
+    /// made. An argument that has failed is given as null: its size is 1 too.
     ///
     /// # Errors
-    /// To find it out takes more than `work` has left.
+    /// To find it out takes more than `work` has left, or it cannot be found out.
     pub(crate) fn before(self, args: &[Value<'_>], work: &Work) -> Result<Option<u64>, EvalError> {
         let size = |at: usize| args.get(at).map_or(1, Value::cost_size);
         Ok(Some(match self {
@@ -119,12 +119,18 @@ impl Rule {
                 tenth(size(0) * 2) + tenth(size(0)) + 1 + if text { tenth(size(1)) } else { 0 }
             }
             Self::Flattened => {
-                let depth = args.get(1).map_or(1, |depth| depth.as_int().unwrap_or(1).unsigned_abs());
-                size(0).saturating_mul(depth).saturating_add(LIST_CALL)
+                let depth =
+                    args.get(1).map_or(Ok(1), |depth| depth.as_int().map_err(|_| EvalError::internal()))?;
+                flattened(size(0), depth)
             }
-            Self::Pairs { of } => args.get(of).map_or(1, pairs),
+            Self::Pairs { of } => match args.get(of) {
+                Some(Value::List(list)) => pairs(list),
+                _ => return Err(EvalError::internal()),
+            },
             Self::Cross(times) => size(0).saturating_mul(size(1)).saturating_mul(times).saturating_add(1),
-            Self::Format => pattern(size(1), args.first().and_then(pattern_length).unwrap_or(1)),
+            Self::Format => {
+                args.first().and_then(pattern_length).map_or(1, |length| pattern(size(1), length))
+            }
         }))
     }
 
@@ -147,12 +153,19 @@ pub(crate) fn tenth(size: u64) -> u64 {
 /// What a call that makes a list costs beside its items.
 const LIST_CALL: u64 = 11;
 
-fn pairs(value: &Value<'_>) -> u64 {
-    let texts = match value {
-        Value::List(list) => matches!(list.walked(0), Some(Value::String(_) | Value::Bytes(_))),
-        _ => false,
-    };
-    let size = value.cost_size();
+/// UPSTREAM: what a flattened list costs may be less than nothing, as a depth below zero is only refused when
+/// it is used, and wraps around (kube-apiserver 1.36).
+fn flattened(size: u64, depth: i64) -> u64 {
+    let cost = i128::from(size) * i128::from(depth);
+    let cost = i64::try_from(cost).unwrap_or(if depth < 0 { i64::MIN } else { i64::MAX >> 1 });
+    cost.wrapping_add(LIST_CALL.cast_signed()).cast_unsigned()
+}
+
+/// UPSTREAM: whatever is no list makes the accounts panic: a sort of an argument that has failed ends the
+/// evaluation, whatever `||` would make of it (kube-apiserver 1.36).
+fn pairs(list: &List<'_>) -> u64 {
+    let texts = matches!(list.walked(0), Some(Value::String(_) | Value::Bytes(_)));
+    let size = count(list.len());
     let factor = if texts { 2.1 } else { 2.0 };
     ((size.saturating_mul(size) as f64 * factor) as u64).saturating_add(LIST_CALL)
 }

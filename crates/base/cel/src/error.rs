@@ -17,6 +17,7 @@ enum Kind {
     CostLimit,
     TooLarge,
     TooMuchWork,
+    Internal,
 }
 
 impl EvalError {
@@ -50,9 +51,14 @@ impl EvalError {
         Self(Box::new(Kind::TooMuchWork))
     }
 
+    /// kube-apiserver's accounting panics over these arguments, which ends its evaluation; nothing absorbs this.
+    pub(crate) fn internal() -> Self {
+        Self(Box::new(Kind::Internal))
+    }
+
     /// Whether evaluation ends here, whatever `||` and `&&` would make of the error.
     pub fn is_final(&self) -> bool {
-        matches!(*self.0, Kind::CostLimit | Kind::TooLarge | Kind::TooMuchWork)
+        matches!(*self.0, Kind::CostLimit | Kind::TooLarge | Kind::TooMuchWork | Kind::Internal)
     }
 
     /// Whether the cost limit was passed.
@@ -70,6 +76,7 @@ impl fmt::Display for EvalError {
             Kind::CostLimit => f.write_str("operation cancelled: actual cost limit exceeded"),
             Kind::TooLarge => f.write_str("operation cancelled: the expression needs too much memory"),
             Kind::TooMuchWork => f.write_str("operation cancelled: the expression takes too long"),
+            Kind::Internal => f.write_str("internal error: the cost of the call cannot be worked out"),
         }
     }
 }

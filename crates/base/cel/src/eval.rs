@@ -20,6 +20,8 @@ pub(crate) type Evaluated<'a> = Result<Value<'a>, EvalError>;
 pub(crate) struct Run<'a> {
     input: Value<'a>,
     slots: Slots<'a>,
+    /// Slots of accumulators that nothing has asked for yet, and what they begin with.
+    waiting: Vec<(usize, &'a Node)>,
     cost: u64,
     limit: u64,
     work: Work,
@@ -27,7 +29,7 @@ pub(crate) struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub(crate) fn new(input: Value<'a>, slots: usize, limit: u64) -> Self {
-        Self { input, slots: Slots::new(slots), cost: 0, limit, work: Work::default() }
+        Self { input, slots: Slots::new(slots), waiting: Vec::new(), cost: 0, limit, work: Work::default() }
     }
 
     pub(crate) fn cost(&self) -> u64 {
@@ -35,7 +37,8 @@ impl<'a> Run<'a> {
     }
 
     fn charge(&mut self, cost: u64) -> Result<(), EvalError> {
-        self.cost = self.cost.saturating_add(cost);
+        // UPSTREAM: without a look at overflow (kube-apiserver 1.36); only `flatten` comes near.
+        self.cost = self.cost.wrapping_add(cost);
         if self.cost > self.limit { Err(EvalError::cost_limit()) } else { Ok(()) }
     }
 
@@ -167,31 +170,36 @@ impl<'a> Run<'a> {
     }
 
     /// Both operands of an operator, without its cost: the right one runs even if the left one fails.
-    fn operands(&mut self, [left, right]: &'a [Node; 2]) -> Result<(Value<'a>, Value<'a>), EvalError> {
+    fn operands(&mut self, operands: &'a [Node; 2], rule: Rule) -> Result<(Value<'a>, Value<'a>), EvalError> {
+        let [left, right] = operands;
         match self.eval(left) {
             Ok(left) => match self.eval(right) {
                 Ok(right) => Ok((left, right)),
-                Err(error) => Err(self.failed(error)),
+                Err(error) => Err(self.failed(rule, &[left, Value::Null], error)),
             },
             Err(error) if error.is_final() => Err(error),
             Err(error) => {
-                final_or(self.eval(right))?.ok();
-                Err(self.failed(error))
+                let right = final_or(self.eval(right))?.unwrap_or(Value::Null);
+                Err(self.failed(rule, &[Value::Null, right], error))
             }
         }
     }
 
-    /// An error among operands or arguments: the call is charged as one of values of size 1.
-    fn failed(&mut self, error: EvalError) -> EvalError {
-        match self.charge_for(Some(&error), 1) {
-            Ok(()) => error,
-            Err(past) => past,
+    /// An error among operands or arguments, with null in its place: the call is charged for all the same.
+    fn failed(&mut self, rule: Rule, args: &[Value<'_>], error: EvalError) -> EvalError {
+        if error.is_final() {
+            return error;
         }
+        let charged = match rule.before(args, &self.work) {
+            Ok(cost) => self.charge(cost.unwrap_or_else(|| rule.after(&Err(error.clone())))),
+            Err(error) => Err(error),
+        };
+        charged.err().unwrap_or(error)
     }
 
     /// Both operands of an operator, which is charged for.
     fn both(&mut self, operands: &'a [Node; 2], rule: Rule) -> Result<(Value<'a>, Value<'a>), EvalError> {
-        let (left, right) = self.operands(operands)?;
+        let (left, right) = self.operands(operands, rule)?;
         self.work.look(&left)?;
         self.work.look(&right)?;
         let cost = match rule {
@@ -210,10 +218,10 @@ impl<'a> Run<'a> {
         if let [left, Node::Const(right)] = operands {
             return match self.eval(left) {
                 Ok(left) => self.same(&left, right, negated),
-                Err(error) => Err(self.failed(error)),
+                Err(error) => Err(self.failed(Rule::Smaller, &[Value::Null, right.clone()], error)),
             };
         }
-        let (left, right) = self.operands(operands)?;
+        let (left, right) = self.operands(operands, Rule::Smaller)?;
         self.same(&left, &right, negated)
     }
 
@@ -265,23 +273,30 @@ impl<'a> Run<'a> {
             [] => self.finish(call, &[]),
             [only] => match self.eval(only) {
                 Ok(value) => self.finish(call, &[value]),
-                Err(error) => Err(self.failed(error)),
+                Err(error) => Err(self.failed(call.rule, &[Value::Null], error)),
             },
             [first, second] => match self.eval(first) {
                 Ok(first) => match self.eval(second) {
                     Ok(second) => self.finish(call, &[first, second]),
-                    Err(error) => Err(self.failed(error)),
+                    Err(error) => Err(self.failed(call.rule, &[first, Value::Null], error)),
                 },
-                Err(error) if error.is_final() => Err(error),
+                Err(error) if call.early || error.is_final() => Err(error),
                 Err(error) => {
-                    final_or(self.eval(second))?.ok();
-                    Err(self.failed(error))
+                    let second = final_or(self.eval(second))?.unwrap_or(Value::Null);
+                    Err(self.failed(call.rule, &[Value::Null, second], error))
                 }
             },
             many => {
                 let mut args = Vec::with_capacity(many.len());
                 for arg in many {
-                    args.push(self.eval(arg)?);
+                    match self.eval(arg) {
+                        Ok(value) => args.push(value),
+                        Err(error) if args.len() + 1 == many.len() => {
+                            args.push(Value::Null);
+                            return Err(self.failed(call.rule, &args, error));
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
                 self.finish(call, &args)
             }

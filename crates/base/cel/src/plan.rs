@@ -139,6 +139,8 @@ pub(crate) struct Call {
     pub(crate) overloads: Vec<&'static Overload>,
     pub(crate) args: Box<[Node]>,
     pub(crate) rule: Rule,
+    /// Whether the first argument that fails ends it: the others do not run, and it costs nothing.
+    pub(crate) early: bool,
     /// Set if the second argument is a constant regular expression.
     pub(crate) pattern: Option<Pattern>,
 }
@@ -208,6 +210,7 @@ pub(crate) enum FieldName {
 #[derive(Debug)]
 pub(crate) struct Fold {
     pub(crate) range: Node,
+    /// Runs when something asks for the accumulator, if it is no constant: `optMap` need not ask.
     pub(crate) init: Node,
     /// Nothing: always true.
     pub(crate) condition: Option<Node>,

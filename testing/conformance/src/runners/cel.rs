@@ -15,6 +15,25 @@ struct Given {
     expression: String,
 }
 
+impl Given {
+    /// Does something with the environment of the expression and its input.
+    fn over_input<T>(&self, then: impl FnOnce(Environment, &dyn Object) -> T) -> Result<T, String> {
+        let input = self.variables.get(&self.variable).ok_or("the variable is not given")?;
+        Ok(match self.variable.as_str() {
+            "claims" => then(Environment::Claims, &Claims(input.as_object().ok_or("claims are no object")?)),
+            "user" => {
+                let user = User::deserialize(input).map_err(|e| format!("`user` is not understood: {e}"))?;
+                then(Environment::User, &user)
+            }
+            _ => {
+                let spec = AccessReviewSpec::deserialize(input)
+                    .map_err(|e| format!("`request` is not understood: {e}"))?;
+                then(Environment::Request, &spec)
+            }
+        })
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Expect {
@@ -43,22 +62,8 @@ struct Found {
 pub(super) fn run(case: &Case, flip: &mut Flip) -> Outcome {
     let given: Given = case.given()?;
     let expect: Expect = case.expect()?;
-    let input = given.variables.get(&given.variable).ok_or("the variable is not given")?;
-    let mut found = match given.variable.as_str() {
-        "claims" => {
-            let claims = input.as_object().ok_or("claims are no object")?;
-            evaluated(&given.expression, Environment::Claims, &Claims(claims))
-        }
-        "user" => {
-            let user = User::deserialize(input).map_err(|e| format!("`user` is not understood: {e}"))?;
-            evaluated(&given.expression, Environment::User, &user)
-        }
-        _ => {
-            let spec = AccessReviewSpec::deserialize(input)
-                .map_err(|e| format!("`request` is not understood: {e}"))?;
-            evaluated(&given.expression, Environment::Request, &spec)
-        }
-    };
+    let mut found =
+        given.over_input(|environment, input| evaluated(&given.expression, environment, input))?;
     found.result =
         flip.decision(found.result, |result| if result == "value" { "eval_error" } else { "value" });
     let place = |error: &String| error.splitn(3, ':').take(2).collect::<Vec<_>>().join(":");
@@ -135,4 +140,32 @@ fn without_addresses(mut value: Json) -> Json {
         *inner = without_addresses(inner.take());
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// The runner compares only whether the limit is passed, as the vectors say. Ours are the same to the unit,
+    /// whatever fails on the way.
+    #[test]
+    fn costs_are_those_recorded() {
+        let cases = crate::read_cases(&Path::new(crate::HOME).join("vectors/cel.jsonl")).unwrap();
+        let mut compared = 0;
+        for case in cases {
+            let (given, expect): (Given, Expect) = (case.given().unwrap(), case.expect().unwrap());
+            let Some(expected) = expect.cost else { continue };
+            let cost = given.over_input(|environment, input| {
+                let program = Program::compile(&given.expression, environment, Expected::Anything);
+                program.map(|program| program.evaluate(input).cost)
+            });
+            let cost = cost.unwrap().unwrap_or_else(|error| panic!("{}: {error}", case.id));
+            // Beyond the limit it is where evaluation was given up.
+            assert_eq!(cost.min(limits::MAX_COST + 1), expected.min(limits::MAX_COST + 1), "{}", case.id);
+            compared += 1;
+        }
+        assert!(compared > 1000, "{compared}");
+    }
 }

@@ -153,7 +153,7 @@ impl<'s> Checker<'s, '_> {
             ("_?_:_", 3) => choice(nodes),
             ("_[_]" | "_[?_]", 2) => index(nodes, function.name == "_[?_]"),
             (_, 1) if folds && matches!(nodes.first(), Some(Node::Const(_))) => {
-                let call = Call { overloads, args: nodes.into(), rule, pattern: None };
+                let call = Call { overloads, args: nodes.into(), rule, early: false, pattern: None };
                 match fold_constant(&call) {
                     Ok(value) => Node::Const(value),
                     Err(error) => {
@@ -179,6 +179,16 @@ impl<'s> Checker<'s, '_> {
         nodes: Vec<Node>,
         rule: Rule,
     ) -> Node {
+        let pattern = self.pattern(function.name, &nodes);
+        // UPSTREAM: a call of two arguments evaluates both and is charged for whatever they are; one of any
+        // number stops at the first that fails, and unless it is the last, is not charged for. Of that kind are
+        // calls with a constant pattern, those whose overload is only known at run time (but those of `matches`
+        // and `sortBy`, which have one implementation for all) and `format` (kube-apiserver 1.36).
+        let one_for_all = matches!(function.name, "matches" | "@sortByAssociatedKeys");
+        let early = nodes.len() > 2
+            || pattern.is_some()
+            || function.name == "format"
+            || (overloads.len() > 1 && !one_for_all);
         // UPSTREAM: with more than one overload left, all of the function are tried at run time
         // (kube-apiserver 1.36).
         let overloads = if overloads.len() == 1 {
@@ -188,8 +198,7 @@ impl<'s> Checker<'s, '_> {
                 |overload: &&Overload| overload.receiver == receiver && overload.params.len() == nodes.len();
             function.overloads.iter().filter(fits).collect()
         };
-        let pattern = self.pattern(function.name, &nodes);
-        Node::Call(Box::new(Call { overloads, args: nodes.into(), rule, pattern }))
+        Node::Call(Box::new(Call { overloads, args: nodes.into(), rule, early, pattern }))
     }
 
     /// UPSTREAM: constant patterns are compiled when the program is built, which fails with them

@@ -10,11 +10,16 @@ use crate::{
 impl<'s> Checker<'s, '_> {
     pub(super) fn comprehension(&mut self, at: usize, fold: &Comprehension<'s>) -> Checked {
         let range = self.check(&fold.range);
+        let slot = self.locals.last().map_or(0, |local| local.slot + 1);
+        let outside = std::mem::replace(&mut self.slots, slot);
         let init = self.check(&fold.init);
+        // What the accumulator begins with may be worked out in the middle of loops inside of this one: its own
+        // loops share no slots with them.
+        let slot = self.slots;
+        self.slots = slot.max(outside);
         let range_kind = self.bindings.resolve(&range.kind);
         let (first, second) = self.variables(&fold.range, &range_kind, fold.second.is_some());
         let depth = self.locals.len();
-        let slot = self.locals.last().map_or(0, |local| local.slot + 1);
         self.locals.push(Local { name: fold.accumulator, kind: init.kind.clone(), slot, depth: init.depth });
         self.locals.push(Local { name: fold.variable, kind: first, slot: slot + 1, depth: range.depth });
         if let Some(name) = fold.second {

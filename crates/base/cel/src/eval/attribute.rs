@@ -27,7 +27,9 @@ impl<'a> Run<'a> {
     /// What a variable of a loop holds, if the attribute is nothing but that.
     pub(super) fn plain_slot(&self, attribute: &Attribute) -> Option<&Evaluated<'a>> {
         match attribute.root {
-            Root::Slot(slot) if attribute.qualifiers.is_empty() => self.slots.get(slot),
+            Root::Slot(slot) if attribute.qualifiers.is_empty() && self.waiting.is_empty() => {
+                self.slots.get(slot)
+            }
             _ => None,
         }
     }
@@ -50,10 +52,13 @@ impl<'a> Run<'a> {
         }
         let root = match &attribute.root {
             Root::Input => self.input.clone(),
-            Root::Slot(slot) => match self.slots.get(*slot) {
-                Some(value) => value.clone()?,
-                None => Value::Null,
-            },
+            Root::Slot(slot) => {
+                self.awaited(*slot)?;
+                match self.slots.get(*slot) {
+                    Some(value) => value.clone()?,
+                    None => Value::Null,
+                }
+            }
             Root::Value(node) => self.eval(node)?,
             Root::Choice(parts) => match self.chosen(parts)? {
                 Node::Attribute(attribute) => self.resolve(attribute)?,
@@ -106,16 +111,20 @@ impl<'a> Run<'a> {
             let testing = test && at + 1 == qualifiers.len();
             optional |= qualifier.optional;
             if testing {
-                self.charge(1)?;
-                return present(&value, &qualifier.key).map(|found| Value::Bool(found.is_some()));
+                let found = present(&value, &qualifier.key).map(|found| found.is_some());
+                // UPSTREAM: behind `.?` only what is there is charged for (kube-apiserver 1.36).
+                if !optional || matches!(found, Ok(true)) {
+                    self.charge(1)?;
+                }
+                return found.map(Value::Bool);
             }
             let found = match &qualifier.key {
                 Key::Computed(node) => {
                     let key = match node {
-                        Node::Attribute(attribute) => self.resolve(attribute)?,
-                        node => self.eval(node)?,
+                        Node::Attribute(attribute) => self.resolve(attribute),
+                        node => self.eval(node),
                     };
-                    look_up(&value, &key, optional)
+                    super::final_or(key)?.and_then(|key| look_up(&value, &key, optional))
                 }
                 constant => present_or_error(&value, constant, optional),
             };

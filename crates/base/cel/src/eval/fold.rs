@@ -29,11 +29,19 @@ impl<'a> Run<'a> {
         if let Range::List(list) = &range
             && let Some(mapped) = self.mapped(fold, list)
         {
-            let mapped = mapped?;
-            return self.result(fold, mapped);
+            self.set(fold.slot, mapped?);
+            let result = self.eval(&fold.result);
+            self.set(fold.slot, Ok(Value::Null));
+            return result;
         }
-        let init = self.eval(&fold.init);
-        self.set(fold.slot, super::final_or(init)?);
+        match &fold.init {
+            Node::Const(_) => {
+                let init = self.eval(&fold.init);
+                self.set(fold.slot, init);
+            }
+            // UPSTREAM: it is worked out when it is asked for (kube-apiserver 1.36).
+            init => self.waiting.push((fold.slot, init)),
+        }
         let mut index = 0_i64;
         loop {
             let (first, second) = match &mut range {
@@ -60,8 +68,20 @@ impl<'a> Run<'a> {
             let step = self.eval(&fold.step);
             self.set(fold.slot, super::final_or(step)?);
         }
-        let accumulator = self.take(fold.slot);
-        self.result(fold, accumulator)
+        let result = self.eval(&fold.result);
+        self.waiting.retain(|(slot, _)| *slot != fold.slot);
+        // Nobody else holds the result now: what is added to it next is added in place.
+        self.set(fold.slot, Ok(Value::Null));
+        result
+    }
+
+    /// Makes sure that the slot holds something, if it is that of an accumulator.
+    pub(super) fn awaited(&mut self, slot: usize) -> Result<(), EvalError> {
+        let Some(at) = self.waiting.iter().position(|(waiting, _)| *waiting == slot) else { return Ok(()) };
+        let (_, init) = self.waiting.swap_remove(at);
+        let init = super::final_or(self.eval(init))?;
+        self.set(slot, init);
+        Ok(())
     }
 
     /// `map` over a list, where the loop does nothing but add an item for each: nobody can name the list
@@ -108,15 +128,6 @@ impl<'a> Run<'a> {
         Ok(failed.map_or_else(|| Ok(Value::list(made)), Err))
     }
 
-    /// What a loop results in once its accumulator is known.
-    fn result(&mut self, fold: &'a Fold, accumulator: Evaluated<'a>) -> Evaluated<'a> {
-        self.set(fold.slot, accumulator);
-        let result = self.eval(&fold.result);
-        // Nobody else holds the result now: what is added to it next is added in place.
-        self.set(fold.slot, Ok(Value::Null));
-        result
-    }
-
     /// Whether the loop's condition says that it ends here; an error does not.
     fn over(&mut self, condition: &'a Node) -> Result<bool, EvalError> {
         match self.truth(condition) {
@@ -146,10 +157,14 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn insert(&mut self, slot: usize, key: &'a Node, value: &'a Node) -> Evaluated<'a> {
-        // The accumulator, the call.
-        self.charge(2)?;
+        // The accumulator.
+        self.charge(1)?;
+        self.accumulated(slot)?;
         let key = self.eval(key)?;
-        let value = self.eval(value)?;
+        let value = super::final_or(self.eval(value))?;
+        // The call, if its last argument has run.
+        self.charge(1)?;
+        let value = value?;
         match self.take(slot)? {
             Value::Map(map) => inserted(map, key, value, &self.work).map(Value::Map),
             _ => Err(EvalError::no_such_overload()),
@@ -157,9 +172,11 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn insert_all(&mut self, slot: usize, entries: &'a Node) -> Evaluated<'a> {
+        // The accumulator, the call.
         self.charge(2)?;
-        let entries = self.eval(entries)?;
-        match (self.take(slot)?, entries) {
+        let entries = super::final_or(self.eval(entries))?;
+        self.accumulated(slot)?;
+        match (self.take(slot)?, entries?) {
             (Value::Map(mut map), Value::Map(entries)) => {
                 for (key, value) in entries.iter() {
                     map = inserted(map, key, value, &self.work)?;
@@ -167,6 +184,14 @@ impl<'a> Run<'a> {
                 Ok(Value::Map(map))
             }
             _ => Err(EvalError::no_such_overload()),
+        }
+    }
+
+    /// The error that the accumulator has become, if it has.
+    fn accumulated(&self, slot: usize) -> Result<(), EvalError> {
+        match self.slots.get(slot) {
+            Some(Err(error)) => Err(error.clone()),
+            _ => Ok(()),
         }
     }
 }

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::{CompileError, Expected, Program};
-use crate::{Claims, Environment, limits};
+use crate::{Claims, Environment, Value, limits};
 
 /// What an expression over some claims gives: its value as JSON, or its error.
 fn outcome(expression: &str) -> String {
@@ -141,4 +141,80 @@ fn the_cost_limit_ends_what_would_take_long() {
     );
     let doubled = "[[1]]".to_owned() + &".map(l, l + l)".repeat(60);
     check(&format!("{doubled}.size()"), "eval: operation cancelled: the expression needs too much memory");
+}
+
+/// What an expression that fails or absorbs an error costs, with no other effect.
+fn check_cost(expression: &str, expected: u64) {
+    let claims =
+        json!({ "sub": "u-17", "text": "0123456789".repeat(3), "groups": ["dev", "ops"], "none": "" });
+    let claims = claims.as_object().expect("an object");
+    let program = Program::compile(expression, Environment::Claims, Expected::Anything);
+    let program = program.unwrap_or_else(|error| panic!("{expression}: {error}"));
+    assert_eq!(program.evaluate(&Claims(claims)).cost, expected, "{expression}");
+}
+
+#[test]
+fn calls_whose_arguments_fail_are_charged_for_as_in_kube_apiserver() {
+    // Both arguments of a call of two run, and count with their sizes, the one that has failed with 1.
+    check_cost("claims.text.startsWith(claims.missing)", 2 + 2 + 3);
+    check_cost("claims.missing.startsWith(claims.text)", 2 + 2 + 1);
+    check_cost("claims.missing == claims.text", 2 + 2 + 1);
+    check_cost("claims.missing == claims.none", 2 + 2);
+    check_cost("sets.contains(claims.missing.split(','), ['a', 'b'])", 2 + 1 + 1 + 2);
+    // A constant pattern, an overload that is not known before, three arguments: the first that fails ends it.
+    check_cost("claims.missing.matches('^u')", 2);
+    check_cost("claims.missing.matches('^' + claims.sub)", 2 + 2 + 1 + 2);
+    check_cost("claims.missing.indexOf(claims.sub)", 2);
+    check_cost("claims.groups.indexOf(claims.missing)", 2 + 2);
+    check_cost("claims.text.substring(claims.missing, 2)", 2 + 2);
+    check_cost("claims.text.substring(1, claims.missing)", 2 + 2 + 3);
+    check_cost("'%s'.format([dyn(claims.missing)])", 2 + 1 + 10 + 1);
+    // A key that fails counts as a step through the map, unless it is optional.
+    check_cost("claims.groups[claims.missing]", 1 + 1 + 1 + 1);
+    check_cost("claims.groups[?claims.missing]", 1 + 1 + 1);
+    check_cost("has(claims.?nested.x)", 0);
+    check_cost("has(claims.?sub.x)", 1);
+    // Entries of maps: key, then value, then the call.
+    check_cost("['a'].transformMapEntry(i, v, {v: claims.missing})", 1 + 1 + 2 + 30 + 1 + 1);
+    check_cost("['a', 'b'].transformMap(i, v, claims.missing)", 1 + 1 + 2 + 1 + 1 + 1);
+}
+
+#[test]
+fn what_opt_map_names_is_worked_out_when_it_is_asked_for() {
+    check_cost("claims.?sub.optFlatMap(s, claims.?text)", 2 + 1 + 2);
+    check_cost(
+        "claims.?sub.optFlatMap(s, s == 'x' ? claims.?text : optional.of(s))",
+        2 + 1 + 3 + 1 + 1 + 1 + 1,
+    );
+    check(
+        "claims.?sub.optMap(s, ['a', 'b'].map(x, ['c'].map(y, s + x + y)[0])).value()",
+        r#"[{"type":"string","value":"u-17ac"},{"type":"string","value":"u-17bc"}]"#,
+    );
+    check(
+        "optional.of(['a', 'b'].filter(x, x != 'b')).optMap(s, ['c', 'd'].map(x, s.exists(y, y == 'a') && x == 'd')).value()",
+        r#"[{"type":"bool","value":false},{"type":"bool","value":true}]"#,
+    );
+}
+
+#[test]
+fn accounts_that_panic_in_kube_apiserver_end_the_evaluation() {
+    const PANIC: &str = "eval: internal error: the cost of the call cannot be worked out";
+    check("dyn(claims.missing).distinct() == [] || true", PANIC);
+    check("dyn(claims.sub).distinct() == [] || true", PANIC);
+    check("claims.missing.split(',').sort() == [] || true", PANIC);
+    check("claims.missing.split(',').sortBy(x, x) == [] || true", PANIC);
+    check("dyn(claims.groups).flatten(claims.num) == [] || true", PANIC);
+    check("dyn(claims.groups).sort() == [claims.missing] || true", "true");
+    check("dyn(claims.missing).slice(0, 1) == [] || true", "true");
+}
+
+/// More items than the headers of a request hold in a token.
+#[test]
+fn lists_of_the_largest_inputs_are_compared() {
+    let claims = json!({ "groups": vec![1; 600_000], "same": vec![1; 600_000] });
+    let claims = claims.as_object().expect("an object");
+    let program = Program::compile("claims.groups == claims.same", Environment::Claims, Expected::Anything);
+    let (program, input) = (program.expect("compiled"), Claims(claims));
+    let evaluation = program.evaluate(&input).result;
+    assert!(matches!(evaluation, Ok(Value::Bool(true))), "{evaluation:?}");
 }
