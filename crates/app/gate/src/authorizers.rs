@@ -6,7 +6,11 @@
 
 pub(crate) mod reload;
 
-use std::{ops::Deref, sync::Arc, time::Instant};
+use std::{
+    ops::Deref,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arc_swap::{ArcSwap, Guard};
 use authz::{Authz, Impersonation};
@@ -20,6 +24,10 @@ use crate::status::State;
 /// How often a decision is begun anew because the authorizers changed while a webhook was asked. Whoever
 /// changes them faster than their webhooks answer gets a 500 in the end.
 const MOST_CHANGES: usize = 4;
+
+/// How long all of a decision may take, however many questions it asks. The request ends after this time
+/// in kube-apiserver, too.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// The chain, and whoever answers its questions.
 pub(crate) struct Authorizers {
@@ -82,6 +90,8 @@ pub(crate) enum NoEnd {
     Questions(#[from] TooManyQuestions),
     #[error("the authorizers changed {MOST_CHANGES} times while their webhooks were asked")]
     Changes,
+    #[error("no decision within {LONGEST:?}, all questions together")]
+    Time,
 }
 
 impl Newest {
@@ -115,6 +125,18 @@ impl Newest {
     /// Runs a decision to its end, asking webhooks for what it asks, up to `most` questions or as many as the
     /// chain needs. `begin` begins one; it is called again if the authorizers change in the meantime.
     pub(crate) async fn drive<T, F>(
+        &self,
+        most: Option<usize>,
+        now: Timestamp,
+        begin: impl FnMut() -> F,
+    ) -> Result<T, NoEnd>
+    where
+        F: FnMut(&Authorizers, &Answers) -> Step<T>,
+    {
+        tokio::time::timeout(LONGEST, self.drive_on(most, now, begin)).await.unwrap_or(Err(NoEnd::Time))
+    }
+
+    async fn drive_on<T, F>(
         &self,
         most: Option<usize>,
         now: Timestamp,

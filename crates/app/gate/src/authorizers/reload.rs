@@ -110,7 +110,8 @@ impl Reload {
     }
 
     fn look(&self) -> Result<Configured, String> {
-        Configured::read(self.in_force.path()).map_err(|error| error.to_string())
+        let known = self.settling.seen.as_ref().unwrap_or(&self.in_force);
+        known.read_again().map_err(|error| error.to_string())
     }
 
     fn take(&mut self, found: Result<Configured, String>, gate: &Gate) {
@@ -140,7 +141,9 @@ impl Reload {
         let authorizers = self.parts.authorizers(modes, &gate.remote, &gate.metrics);
         let changes = self.in_force.changes(&newer);
         if authorizers.state.0 == State::Off {
-            tracing::warn!("AlwaysAllow: everybody may do everything that no authorizer before it denies");
+            tracing::warn!(
+                "AlwaysAllow: whoever gets in may do everything that no authorizer before it denies"
+            );
         }
         gate.authorizers.replace(authorizers);
         self.counts.succeeded(&newer);

@@ -247,6 +247,12 @@ fn the_record_has_both_users() {
         );
         assert!(metrics.contains(&line), "{line}");
     }
+    // `imp` is asked about in the constrained words first, and the second time in those that were good
+    // the first time; `narrow` and `root` in the constrained ones alone.
+    check_counts(&metrics, [("allowed", "legacy", 5), ("allowed", "user-info", 5)]);
+    check_counts(&metrics, [("denied", "legacy", 1), ("denied", "user-info", 2)]);
+    let took = "apiserver_impersonation_attempts_duration_seconds_count{decision=\"allowed\",mode=\"user-info\"} 2\n";
+    assert!(metrics.contains(took), "{metrics}");
     let events: Vec<Value> = world.audit().iter().map(|event| serde_json::from_str(event).unwrap()).collect();
     let check = |id: &str, user: &str, impersonated: Value, constraint: Value| {
         let of = |stage: &str| {
@@ -270,6 +276,20 @@ fn the_record_has_both_users() {
     check("refused", "imp", Value::Null, Value::Null);
     let bob = json!({ "username": "bob", "groups": ["system:authenticated"] });
     check("not-allowed", "root", bob, "impersonate:user-info".into());
+}
+
+/// How many single questions there were to the authorizers, and whose decisions they were.
+#[track_caller]
+fn check_counts(metrics: &str, expected: [(&str, &str, u64); 2]) {
+    for (decision, mode, count) in expected {
+        for family in ["total", "duration_seconds_count"] {
+            let line = format!(
+                "apiserver_impersonation_authorization_attempts_{family}\
+                 {{decision=\"{decision}\",mode=\"{mode}\"}} {count}\n"
+            );
+            assert!(metrics.contains(&line), "{line} is not in\n{metrics}");
+        }
+    }
 }
 
 /// What a webhook was asked, as `user verb resource name`.
@@ -312,6 +332,11 @@ fn a_webhook_is_asked_about_each_part() {
     expected.push("alice get pods web".to_owned());
     assert_eq!(found, expected);
     assert_eq!(told(&world.upstream.take()[0]).len(), 22);
+    // Each question counts once, however often the decision was run; the last is that about the pod.
+    let (_, metrics) = admin(&world, "GET /metrics HTTP/1.1");
+    check_counts(&metrics, [("allowed", "legacy", 21), ("denied", "user-info", 1)]);
+    let decided = "apiserver_authorization_decisions_total{decision=\"allowed\",name=\"default\",type=\"Webhook\"} 22\n";
+    assert!(metrics.contains(decided), "{metrics}");
 
     headers.push("Impersonate-Group: no");
     assert_eq!(ask(&world, "dev", POD, &headers), 403);

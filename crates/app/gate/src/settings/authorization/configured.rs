@@ -31,9 +31,21 @@ pub(super) type Reached = (ClusterAccess, String);
 impl Configured {
     /// Reads all of it.
     pub(crate) fn read(path: &Path) -> Result<Self, LoadError> {
+        Self::read_with(path, None)
+    }
+
+    /// The same again; what stands as it did is not compiled again.
+    pub(crate) fn read_again(&self) -> Result<Self, LoadError> {
+        Self::read_with(&self.path, Some(self))
+    }
+
+    fn read_with(path: &Path, known: Option<&Self>) -> Result<Self, LoadError> {
         let content = |error| LoadError::content(CONFIG, error);
         let text = authorization::read(path).map_err(content)?;
-        let authorizers = authorization::parse(&path.display().to_string(), &text).map_err(content)?;
+        let authorizers = match known.filter(|known| known.text == text) {
+            Some(known) => known.authorizers.clone(),
+            None => authorization::parse(&path.display().to_string(), &text).map_err(content)?,
+        };
         let reached: Result<_, _> = authorizers
             .iter()
             .map(|authorizer| match &authorizer.kind {
@@ -51,11 +63,6 @@ impl Configured {
     pub(crate) fn modes(&self) -> Result<Vec<ModeSetting>, LoadError> {
         let authorizers = self.authorizers.iter().cloned().zip(self.reached.iter().cloned());
         authorizers.map(|(authorizer, reached)| ModeSetting::of(authorizer, reached, CONFIG)).collect()
-    }
-
-    /// Where it stands.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Every byte of the file.
