@@ -17,7 +17,7 @@ use authz::{Authz, Impersonation};
 use parking_lot::Mutex;
 use remote::{Remote, TooManyQuestions};
 use telemetry::{AuthorizerSeries, Conditions, Metrics};
-use types::{Answers, Decision, Step, Timestamp, Trace, Verdict};
+use types::{Answers, Decision, Question, Step, Timestamp, Trace, Verdict};
 
 use crate::status::State;
 
@@ -123,9 +123,11 @@ impl Newest {
     }
 
     /// Runs a decision to its end, asking webhooks for what it asks, up to `most` questions or as many as the
-    /// chain needs. `begin` begins one; it is called again if the authorizers change in the meantime.
+    /// chain needs. `begin` begins one; it is called again if the authorizers change in the meantime. One
+    /// that has been run already goes on where it `asked`.
     pub(crate) async fn drive<T, F>(
         &self,
+        asked: Option<(Arc<Authorizers>, Question)>,
         most: Option<usize>,
         now: Timestamp,
         begin: impl FnMut() -> F,
@@ -133,11 +135,14 @@ impl Newest {
     where
         F: FnMut(&Authorizers, &Answers) -> Step<T>,
     {
-        tokio::time::timeout(LONGEST, self.drive_on(most, now, begin)).await.unwrap_or(Err(NoEnd::Time))
+        tokio::time::timeout(LONGEST, self.drive_on(asked, most, now, begin))
+            .await
+            .unwrap_or(Err(NoEnd::Time))
     }
 
     async fn drive_on<T, F>(
         &self,
+        mut asked: Option<(Arc<Authorizers>, Question)>,
         most: Option<usize>,
         now: Timestamp,
         mut begin: impl FnMut() -> F,
@@ -146,13 +151,13 @@ impl Newest {
         F: FnMut(&Authorizers, &Answers) -> Step<T>,
     {
         for _ in 0..=MOST_CHANGES {
-            let authorizers = self.newest.load_full();
+            let (authorizers, question) = match asked.take() {
+                Some((authorizers, question)) => (authorizers, Some(question)),
+                None => (self.newest.load_full(), None),
+            };
             let mut decision = begin();
             let decide = |answers: &Answers| decision(&authorizers, answers);
-            let decided = match most {
-                Some(most) => remote::drive_up_to(most, &authorizers.remote, now, decide).await?,
-                None => remote::drive(&authorizers.remote, now, decide).await?,
-            };
+            let decided = remote::drive_on(question, most, &authorizers.remote, now, decide).await?;
             if Arc::ptr_eq(&authorizers, self.newest.load().deref()) {
                 return Ok(decided);
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use types::{Answers, Step, Timestamp};
+use types::{Answers, Question, Step, Timestamp};
 
 use crate::remote::{MAX_AGE, Remote};
 
@@ -18,17 +18,20 @@ pub async fn drive<T>(
     now: Timestamp,
     decide: impl FnMut(&Answers) -> Step<T>,
 ) -> Result<T, TooManyQuestions> {
-    drive_up_to(remote.most_questions(), remote, now, decide).await
+    drive_on(None, None, remote, now, decide).await
 }
 
-/// As [`drive`], for decisions that consist of many: it is an error to ask more than `most`.
-pub async fn drive_up_to<T>(
-    most: usize,
+/// As [`drive`], for a decision that has been run once and asked `asked`, if it did, and may ask `most`
+/// questions, or as many as [`drive`] lets it.
+pub async fn drive_on<T>(
+    asked: Option<Question>,
+    most: Option<usize>,
     remote: &Remote,
     now: Timestamp,
     decide: impl FnMut(&Answers) -> Step<T>,
 ) -> Result<T, TooManyQuestions> {
-    run(most, remote, now, MAX_AGE, decide).await.map(|(result, _)| result)
+    let most = most.unwrap_or_else(|| remote.most_questions());
+    run(asked, most, remote, now, MAX_AGE, decide).await.map(|(result, _)| result)
 }
 
 /// As [`drive`], but a result that is `doubtful` is not given if it rests on answers from before
@@ -44,11 +47,11 @@ pub async fn drive_confirmed<T>(
     doubtful: impl Fn(&T) -> bool,
     mut decide: impl FnMut(&Answers) -> Step<T>,
 ) -> Result<T, TooManyQuestions> {
-    let (result, as_of) = run(remote.most_questions(), remote, now, MAX_AGE, &mut decide).await?;
+    let (result, as_of) = run(None, remote.most_questions(), remote, now, MAX_AGE, &mut decide).await?;
     // A time after `now` is of a clock that has been set back since, or of one who came later and
     // shared the look-up.
     if as_of.is_some_and(|then| then != now) && doubtful(&result) {
-        return run(remote.most_questions(), remote, now, Duration::ZERO, decide)
+        return run(None, remote.most_questions(), remote, now, Duration::ZERO, decide)
             .await
             .map(|(result, _)| result);
     }
@@ -56,6 +59,7 @@ pub async fn drive_confirmed<T>(
 }
 
 async fn run<T>(
+    asked: Option<Question>,
     most: usize,
     remote: &Remote,
     now: Timestamp,
@@ -63,8 +67,9 @@ async fn run<T>(
     mut decide: impl FnMut(&Answers) -> Step<T>,
 ) -> Result<(T, Option<Timestamp>), TooManyQuestions> {
     let mut answers = Answers::none();
+    let mut asked = asked.map(Step::Ask);
     loop {
-        match decide(&answers) {
+        match asked.take().unwrap_or_else(|| decide(&answers)) {
             Step::Done(result) => return Ok((result, answers.as_of())),
             // A question that comes back although it was answered would come back for ever.
             Step::Ask(question) if answers.len() < most && answers.get(&question).is_none() => {

@@ -16,7 +16,7 @@ mod remote;
 mod reviews;
 mod webhook;
 
-pub use drive::{TooManyQuestions, drive, drive_confirmed, drive_up_to};
+pub use drive::{TooManyQuestions, drive, drive_confirmed, drive_on};
 pub use facts::{BadObject, read_facts};
 pub use objects::{ObjectSource, UpstreamObjects};
 pub use remote::{MAX_AGE, Remote};

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use ::authz::{Opinion, Outcome, forbidden};
 use telemetry::{Authorization, AuthorizerSeries};
-use types::{Answers, Attributes, Decision, Layer, Reason, Step, Timestamp, User, quote};
+use types::{Answers, Attributes, Decision, Layer, Question, Reason, Step, Timestamp, User, quote};
 
 use super::{StageResult, flow::Seated, pass_because, refuse, request::Request};
 use crate::{answer::Answer, authorizers::Authorizers, exchange::Exchange, recent::Said, worker::Worker};
@@ -26,8 +26,8 @@ impl Permitted {
 async fn authorize(worker: &Worker, at: &Attributes<'_>, exchange: &mut Exchange) -> Opinion {
     let began = Instant::now();
     let (opinion, decided) = match at_once(worker, at, exchange.at) {
-        Some(answer) => answer,
-        None => Box::pin(asking(worker, at, exchange)).await,
+        Ok(decided) => decided,
+        Err(asked) => Box::pin(asking(worker, at, exchange, asked)).await,
     };
     let result = match (opinion.decision, &opinion.error) {
         (Decision::Allow, _) => Authorization::Allowed,
@@ -42,20 +42,20 @@ async fn authorize(worker: &Worker, at: &Attributes<'_>, exchange: &mut Exchange
 /// An opinion, and whose it is.
 type Decided = (Opinion, Option<(AuthorizerSeries, Decision)>);
 
-/// Without webhooks nothing is asked, and nothing is awaited.
-fn at_once(worker: &Worker, at: &Attributes<'_>, now: Timestamp) -> Option<Decided> {
+/// Who has been asked, and what.
+type Asked = (Arc<Authorizers>, Question);
+
+/// Where no webhook has to be asked, nothing is awaited.
+fn at_once(worker: &Worker, at: &Attributes<'_>, now: Timestamp) -> Result<Decided, Asked> {
     let authorizers = worker.gate.authorizers.load();
     let mut meter = authorizers.meter(&worker.metrics);
-    match authorizers.may_ask() {
-        true => None,
-        false => match authorizers.chain.decide(at, now, &Answers::none(), &mut meter) {
-            Step::Done(opinion) => Some((opinion, meter.decided())),
-            Step::Ask(_) => None,
-        },
+    match authorizers.chain.decide(at, now, &Answers::none(), &mut meter) {
+        Step::Done(opinion) => Ok((opinion, meter.decided())),
+        Step::Ask(question) => Err((Arc::clone(&authorizers), question)),
     }
 }
 
-async fn asking(worker: &Worker, at: &Attributes<'_>, exchange: &mut Exchange) -> Decided {
+async fn asking(worker: &Worker, at: &Attributes<'_>, exchange: &mut Exchange, asked: Asked) -> Decided {
     let now = exchange.at;
     let decide = || {
         |authorizers: &Authorizers, answers: &Answers| {
@@ -69,7 +69,7 @@ async fn asking(worker: &Worker, at: &Attributes<'_>, exchange: &mut Exchange) -
             }
         }
     };
-    match worker.gate.authorizers.drive(None, now, decide).await {
+    match worker.gate.authorizers.drive(Some(asked), None, now, decide).await {
         Ok((decided, said)) => {
             exchange.consulted(said);
             decided

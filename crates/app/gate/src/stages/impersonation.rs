@@ -143,7 +143,7 @@ async fn asking(
             }
         }
     };
-    let (decided, said) = worker.gate.authorizers.drive(Some(MAX_QUESTIONS), now, begin).await?;
+    let (decided, said) = worker.gate.authorizers.drive(None, Some(MAX_QUESTIONS), now, begin).await?;
     exchange.consulted(said);
     Ok(decided)
 }

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use types::{Answers, ObjectFacts, ObjectKind, Step};
 
 use super::*;
-use crate::{TooManyQuestions, drive, drive_confirmed, drive_up_to};
+use crate::{TooManyQuestions, drive, drive_confirmed, drive_on};
 
 /// Answers what it is told to, when it is told to.
 #[derive(Default)]
@@ -194,7 +194,7 @@ async fn ends_a_decision_that_does_not() {
         }))
     });
     assert_eq!(more.await, Err(TooManyQuestions(8)));
-    let many = drive_up_to(20, &remote, at(0), |answers| match answers.len() {
+    let many = drive_on(None, Some(20), &remote, at(0), |answers| match answers.len() {
         20 => Step::Done(()),
         number => Step::Ask(Question::Object(ObjectRef {
             kind: ObjectKind::Node,
@@ -203,4 +203,17 @@ async fn ends_a_decision_that_does_not() {
         })),
     });
     assert_eq!(many.await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_decision_that_was_run_goes_on_with_its_answer() {
+    let (told, remote) = setup();
+    told.tell(Answer::NotFound);
+    let mut runs = 0;
+    let goes_on = drive_on(Some(question()), None, &remote, at(0), |answers| {
+        runs += 1;
+        Step::Done(answers.get(&question()).cloned())
+    });
+    assert_eq!(goes_on.await, Ok(Some(Answer::NotFound)));
+    assert_eq!(runs, 1);
 }
