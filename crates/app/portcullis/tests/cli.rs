@@ -3,6 +3,8 @@
 
 #[path = "cli/folder.rs"]
 mod folder;
+#[path = "cli/replay.rs"]
+mod replay;
 #[path = "cli/webhooks.rs"]
 mod webhooks;
 

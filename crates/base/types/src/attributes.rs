@@ -54,6 +54,13 @@ impl<'a> Attributes<'a> {
     }
 }
 
+/// A resource as kubectl writes it: `pods`, `pods/log`, `deployments.apps/scale`.
+pub fn qualified_resource(resource: &str, api_group: &str, subresource: &str) -> String {
+    let dot = if api_group.is_empty() { "" } else { "." };
+    let slash = if subresource.is_empty() { "" } else { "/" };
+    format!("{resource}{dot}{api_group}{slash}{subresource}")
+}
+
 impl Attributes<'_> {
     /// `resource` or `resource/subresource`, as RBAC rules spell it.
     pub fn combined_resource(&self) -> std::borrow::Cow<'_, str> {

@@ -19,7 +19,7 @@ mod status;
 mod user;
 mod verdict;
 
-pub use attributes::Attributes;
+pub use attributes::{Attributes, qualified_resource};
 pub use evidence::{Evidence, Grant, ObjectName};
 pub use jiff::Timestamp;
 pub use media::MediaType;

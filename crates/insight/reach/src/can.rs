@@ -1,7 +1,7 @@
 //! What can this person do?
 
 use serde::Serialize;
-use types::{ObjectName, User};
+use types::{ObjectName, User, qualified_resource};
 
 use crate::Cluster;
 
@@ -67,11 +67,8 @@ impl Cluster {
     }
 }
 
-/// `deployments.apps/scale`, as kubectl writes it.
-fn qualified(resource: &str, group: &str) -> String {
-    match (resource.split_once('/'), group) {
-        (_, "") => resource.to_owned(),
-        (Some((resource, subresource)), group) => format!("{resource}.{group}/{subresource}"),
-        (None, group) => format!("{resource}.{group}"),
-    }
+/// A rule's resource, which has its subresource in it.
+fn qualified(resource: &str, api_group: &str) -> String {
+    let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+    qualified_resource(resource, api_group, subresource)
 }

@@ -10,6 +10,7 @@
 
 mod can;
 mod cluster;
+mod detours;
 mod kubelets;
 mod question;
 mod resources;

@@ -1,6 +1,6 @@
 //! A request put into words, and a person.
 
-use types::{Attributes, User, group, username};
+use types::{Attributes, User, group, qualified_resource, username};
 
 use crate::Resource;
 
@@ -101,10 +101,8 @@ impl std::fmt::Display for Question {
         match &self.about {
             About::Path(path) => write!(f, "{} {path}", self.verb),
             About::Resource { resource, subresource, name, namespace } => {
-                write!(f, "{} {}", self.verb, resource.qualified())?;
-                if !subresource.is_empty() {
-                    write!(f, "/{subresource}")?;
-                }
+                let resource_name = qualified_resource(&resource.name, &resource.api_group, subresource);
+                write!(f, "{} {resource_name}", self.verb)?;
                 if !name.is_empty() {
                     write!(f, " {name:?}")?;
                 }

@@ -78,10 +78,7 @@ impl Resource {
 
     /// `pods`, `deployments.apps`
     pub fn qualified(&self) -> String {
-        match self.api_group.as_str() {
-            "" => self.name.clone(),
-            group => format!("{}.{group}", self.name),
-        }
+        types::qualified_resource(&self.name, &self.api_group, "")
     }
 }
 

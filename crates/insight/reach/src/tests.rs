@@ -194,7 +194,8 @@ fn tells_wildcards_aggregation_names_and_detours_apart() {
         found.detours.iter().filter(|d| d.holder.subject.name == "narrow").map(|d| &*d.may).collect();
     // A RoleBinding lends nobody the right to be another user: users lie in no namespace.
     assert_eq!(narrow, ["impersonate serviceaccounts"]);
-    assert_eq!(found.detours.iter().filter(|d| d.holder.subject.name == "root").count(), 11);
+    // Twenty-one ways, the extras of two modes, and this as somebody else in four.
+    assert_eq!(found.detours.iter().filter(|d| d.holder.subject.name == "root").count(), 21 + 2 + 4);
     let named = cluster.who_can(&question("get", "pods", "web", "ns"), false);
     assert_eq!((named.granted.len(), named.limited.len()), (3, 0));
 }
@@ -254,4 +255,88 @@ fn kubelets_are_those_whom_the_node_authorizer_allows() {
     let rule = |node: &str| format!("system:node:{node}: a rule for all nodes");
     let everybody = ["node1", "node2", "node3"].map(rule);
     check("get", "services", "web", &everybody.each_ref().map(String::as_str));
+}
+
+#[test]
+fn every_detour_is_told() {
+    let rule = |group: &str, resource: &str, verb: &str, names: &[&str]| json!({"apiGroups": [group], "resources": [resource], "verbs": [verb], "resourceNames": names});
+    let check = |group: &str, resource: &str, verb: &str, names: &[&str], kind: &str, expected: &[&str]| {
+        let cluster = cluster(json!([
+            {"kind": "ClusterRole", "metadata": {"name": "r"}, "rules": [rule(group, resource, verb, names)]},
+            {"kind": kind, "metadata": {"name": "b", "namespace": "ns"}, "roleRef": {"kind": "ClusterRole", "name": "r"},
+             "subjects": [{"kind": "User", "name": "alice"}]},
+        ]));
+        let found = cluster.who_can(&question("delete", "pods", "", "ns"), false);
+        let told: Vec<String> =
+            found.detours.iter().map(|d| format!("{} {}", d.may, d.names.join(" "))).collect();
+        let told: Vec<&str> = told.iter().map(|detour| detour.trim_end()).collect();
+        assert_eq!(told, expected, "{verb} {resource}.{group} {names:?} by a {kind}");
+        assert!(found.granted.is_empty() && found.limited.is_empty());
+    };
+    let (authn, certificates, rbac) =
+        ("authentication.k8s.io", "certificates.k8s.io", "rbac.authorization.k8s.io");
+    // What lies in no namespace is lent by a ClusterRoleBinding only.
+    for (group, resource, verb) in [
+        ("", "users", "impersonate"),
+        ("", "groups", "impersonate"),
+        (authn, "uids", "impersonate"),
+        (authn, "userextras/scopes", "impersonate"),
+        (authn, "userextras/*", "impersonate"),
+        (authn, "users", "impersonate:user-info"),
+        (authn, "groups", "impersonate:user-info"),
+        (authn, "uids", "impersonate:user-info"),
+        (authn, "userextras/scopes", "impersonate:user-info"),
+        (authn, "nodes", "impersonate:arbitrary-node"),
+        (authn, "nodes", "impersonate:associated-node"),
+        (certificates, "certificatesigningrequests/approval", "update"),
+        (certificates, "certificatesigningrequests/approval", "patch"),
+        (certificates, "certificatesigningrequests/status", "update"),
+        (certificates, "certificatesigningrequests/status", "patch"),
+        (certificates, "signers", "approve"),
+        (certificates, "signers", "sign"),
+        (rbac, "clusterroles", "escalate"),
+    ] {
+        let told = format!("{verb} {resource}");
+        check(group, resource, verb, &[], "ClusterRoleBinding", &[told.as_str()]);
+        check(group, resource, verb, &[], "RoleBinding", &[]);
+    }
+    for (group, resource, verb) in [
+        ("", "serviceaccounts", "impersonate"),
+        ("", "serviceaccounts/token", "create"),
+        (authn, "serviceaccounts", "impersonate:serviceaccount"),
+        (rbac, "clusterroles", "bind"),
+        (rbac, "roles", "bind"),
+        (rbac, "roles", "escalate"),
+        ("", "pods", "impersonate-on:user-info:delete"),
+        ("", "pods", "impersonate-on:serviceaccount:delete"),
+        ("", "pods", "impersonate-on:arbitrary-node:delete"),
+        ("", "pods", "impersonate-on:associated-node:delete"),
+    ] {
+        let told = format!("{verb} {resource}");
+        check(group, resource, verb, &[], "ClusterRoleBinding", &[told.as_str()]);
+        check(group, resource, verb, &[], "RoleBinding", &[told.as_str()]);
+    }
+    let binding = "ClusterRoleBinding";
+    let signer = "kubernetes.io/kube-apiserver-client";
+    check(
+        certificates,
+        "signers",
+        "approve",
+        &[signer],
+        binding,
+        &["approve signers kubernetes.io/kube-apiserver-client"],
+    );
+    // One's own node is asked for as `*`, whatever it is called.
+    check(authn, "nodes", "impersonate:associated-node", &["node1"], binding, &[]);
+    check(
+        authn,
+        "nodes",
+        "impersonate:associated-node",
+        &["*"],
+        binding,
+        &["impersonate:associated-node nodes"],
+    );
+    // Rights over the core group's users are not those of the constrained modes, nor is another act.
+    check("", "users", "impersonate:user-info", &[], binding, &[]);
+    check("", "pods", "impersonate-on:user-info:get", &[], binding, &[]);
 }

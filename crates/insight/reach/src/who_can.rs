@@ -5,7 +5,7 @@ use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde::Serialize;
 use types::{Attributes, ObjectName, User};
 
-use crate::{Cluster, Question, Resource, question::About};
+use crate::{Cluster, Question, detours};
 
 /// Everybody who can, by RBAC. `system:masters` can in any case and is not listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -61,23 +61,6 @@ pub struct Detour {
     pub holder: Holder,
 }
 
-/// What leads to the rights of others: verb, group, resource.
-// UPSTREAM: `impersonate` acts as somebody else, `bind` and `escalate` lift the rule that nobody grants
-// what they do not hold, a token of a service account is that account (kube-apiserver 1.36)
-const DETOURS: &[(&str, &str, &str, &str)] = &[
-    ("impersonate", "", "users", ""),
-    ("impersonate", "", "groups", ""),
-    ("impersonate", "", "serviceaccounts", ""),
-    ("impersonate:user-info", "authentication.k8s.io", "users", ""),
-    ("impersonate:user-info", "authentication.k8s.io", "groups", ""),
-    ("impersonate:serviceaccount", "authentication.k8s.io", "serviceaccounts", ""),
-    ("create", "", "serviceaccounts", "token"),
-    ("bind", "rbac.authorization.k8s.io", "clusterroles", ""),
-    ("bind", "rbac.authorization.k8s.io", "roles", ""),
-    ("escalate", "rbac.authorization.k8s.io", "clusterroles", ""),
-    ("escalate", "rbac.authorization.k8s.io", "roles", ""),
-];
-
 impl Cluster {
     /// Who can do what `question` asks, in its namespace; with `everywhere` also who can in any single
     /// one. In the order of bindings, those of the cluster first.
@@ -87,35 +70,18 @@ impl Cluster {
         let snapshot = self.rbac().snapshot();
         let bindings = snapshot.world().bound();
         let mut found = self.holders(&bindings, &at, everywhere);
-        let detours = DETOURS.iter().flat_map(|(verb, api_group, resource, subresource)| {
-            let question = Question {
-                verb: (*verb).to_owned(),
-                about: About::Resource {
-                    resource: Resource {
-                        name: (*resource).to_owned(),
-                        api_group: (*api_group).to_owned(),
-                        namespaced: None,
-                    },
-                    subresource: (*subresource).to_owned(),
-                    name: String::new(),
-                    namespace: at.namespace.to_owned(),
-                },
-            };
+        let detours = detours::questions(&bindings, &at).into_iter().flat_map(|question| {
             let at = question.attributes(&nobody);
+            let may = question.what();
             let found = self.holders(&bindings, &at, everywhere);
-            let may = format!("{verb} {}", at.combined_resource());
             let outright = found.granted.into_iter().map(|holder| (holder, Vec::new()));
             let limited = found.limited.into_iter().map(|limited| (limited.holder, limited.names));
             let all: Vec<_> = outright
                 .chain(limited)
+                .filter(|(holder, _)| question.can_be_lent_by(holder))
                 .map(|(holder, names)| Detour { may: may.clone(), names, holder })
                 .collect();
-            // UPSTREAM: users and groups lie in no namespace, so a RoleBinding never lends them
-            // (kube-apiserver 1.36)
-            let in_no_namespace = matches!(*resource, "users" | "groups" | "clusterroles");
-            all.into_iter().filter(move |detour| {
-                !in_no_namespace || *verb == "bind" || detour.holder.binding.namespace.is_empty()
-            })
+            all
         });
         found.detours = detours.collect();
         found

@@ -1,5 +1,7 @@
 //! One audit event.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use request::RequestInfo;
 use serde::Deserialize;
 use types::{Attributes, User, group, username};
@@ -34,11 +36,30 @@ pub enum Recorded {
     NotAsked(u16),
 }
 
+/// Which request an event is about: the same for all stages of one.
+///
+/// The audit ID alone does not say it, since clients choose theirs (`Audit-ID`), and could hide one request
+/// behind another. Beside it stand who made the request, when it was received, and what it asked for. Kept
+/// as 128 bits, so that many requests can be open at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(u64, u64);
+
+impl RequestId {
+    fn new(parts: &[&str; 5]) -> Self {
+        let half = |number: u8| {
+            let mut hasher = DefaultHasher::new();
+            (number, parts).hash(&mut hasher);
+            hasher.finish()
+        };
+        Self(half(0), half(1))
+    }
+}
+
 /// One event of `audit.k8s.io/v1`, as far as it says who asked for what.
 #[derive(Debug)]
 pub struct Event {
-    /// Tells the events of one request from others.
-    pub audit_id: String,
+    /// Tells the events of one request from those of others.
+    pub request: RequestId,
     /// `RequestReceived`, `ResponseStarted`, `ResponseComplete` or `Panic`.
     pub stage: String,
     /// Who showed a credential.
@@ -84,12 +105,22 @@ impl Event {
             // UPSTREAM: whoever was authorized has the annotation. Without it a 401 failed
             // authentication, a 429 found no seat, a 403 failed impersonation (kube-apiserver 1.36)
             _ if matches!(code, 400 | 401 | 403 | 429) => Recorded::NotAsked(code),
-            // UPSTREAM: authorizers that could not decide leave this reason alone (kube-apiserver 1.36)
-            _ if raw.annotations.reason == "internal error" => Recorded::NotAsked(code),
+            // An audit policy can leave annotations out of nothing, but whoever passes a log on can. What
+            // went wrong in the server may have gone wrong before anybody was asked.
+            // UPSTREAM: authorizers that could not decide leave the reason `internal error`, a panic and a
+            // time-out ahead of authorization leave nothing (kube-apiserver 1.36)
+            _ if code == 0 || code >= 500 => Recorded::NotAsked(code),
             _ => Recorded::Allowed,
         };
+        let parts = [
+            raw.audit_id.as_str(),
+            &raw.user.name,
+            &raw.request_received_timestamp,
+            &raw.verb,
+            &raw.request_uri,
+        ];
         Ok(Self {
-            audit_id: raw.audit_id,
+            request: RequestId::new(&parts),
             stage: raw.stage,
             requester: raw.user,
             impersonated: raw.impersonated_user,
@@ -184,6 +215,8 @@ struct Raw {
     audit_id: String,
     #[serde(default)]
     stage: String,
+    #[serde(default)]
+    request_received_timestamp: String,
     #[serde(default, rename = "requestURI")]
     request_uri: String,
     #[serde(default)]
@@ -298,7 +331,14 @@ mod tests {
         check(code(401), Recorded::NotAsked(401));
         check(code(429), Recorded::NotAsked(429));
         check(code(403), Recorded::NotAsked(403));
-        check(code(500), Recorded::Allowed);
+        check(code(500), Recorded::NotAsked(500));
+        check(code(504), Recorded::NotAsked(504));
+        check(json!({"responseStatus": null}), Recorded::NotAsked(0));
+        check(decided("allow", 500), Recorded::Allowed);
+        check(
+            json!({"annotations": {"authorization.k8s.io/decision": "allow"}, "responseStatus": null}),
+            Recorded::Allowed,
+        );
         check(
             json!({"annotations": {"authorization.k8s.io/reason": "internal error"}, "responseStatus": {"code": 500}}),
             Recorded::NotAsked(500),

@@ -1,181 +1,143 @@
 //! Recorded requests before other authorizers.
 
+mod case;
+mod report;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashSet};
 
-use authz::{Authz, Impersonation, Opinion, Outcome, rbac::explain};
-use serde::Serialize;
-use types::{Answer, Answers, Attributes, NoTrace, Step, Timestamp};
-
-use crate::{Event, Recorded};
-
-/// The world that is replayed against does not change, so one moment is as good as another.
-const NO_TIME: Timestamp = Timestamp::UNIX_EPOCH;
+pub use self::{
+    case::{Case, Judged, Setting},
+    report::{Group, Report, WebhookReport},
+};
+use crate::{Event, Recorded, RequestId};
 
 /// How many lines that cannot be read are kept with their error.
 const BAD_LINES: usize = 20;
 
-/// What other authorizers would have said otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Change {
-    /// It was allowed and would be refused.
+/// How many long-running requests are kept in mind until they end. Of more at a time each counts twice:
+/// none is forgotten.
+const MOST_BEGUN: usize = 1 << 20;
+
+/// How many kinds of requests are told apart. Paths make as many as a client likes.
+const MOST_GROUPS: usize = 100_000;
+
+/// What became of a request that is not as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Change {
     Refused,
-    /// It was refused and would be allowed.
     Allowed,
+    /// It depends on a webhook that is not asked.
+    Undecided,
 }
 
-/// Requests alike.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Group {
-    /// For whom.
-    pub user: String,
-    /// The verb.
-    pub verb: String,
-    /// `pods`, `deployments.apps/scale`, or a path.
-    pub resource: String,
-    /// Empty for all namespaces, what lies in none, and paths.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub namespace: String,
-    /// The smallest rule that would allow any name.
-    pub rule: String,
-    /// How many requests.
-    #[serde(default)]
-    pub count: u64,
-}
-
-/// What came of a replay.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Report {
-    /// Requests that were judged: the sum of the next four.
-    pub judged: u64,
-    /// Allowed then and now.
-    pub still_allowed: u64,
-    /// Refused then and now.
-    pub still_refused: u64,
-    /// Allowed then, refused now; most frequent first.
-    pub newly_refused: Vec<Group>,
-    /// Refused then, allowed now; most frequent first.
-    pub newly_allowed: Vec<Group>,
-    /// Requests that ended before an authorizer answered then, by status code.
-    pub not_asked: BTreeMap<u16, u64>,
-    /// Events of another stage of a request that is counted by its last.
-    pub other_stages: u64,
-    /// Lines that cannot be read.
-    pub bad: u64,
-    /// The first of them: line number, and why.
-    pub bad_lines: Vec<(u64, String)>,
-    /// Lines in all, empty ones included.
-    pub lines: u64,
-}
-
-/// A replay under way.
-pub struct Replay<'a> {
-    authz: &'a Authz,
-    impersonation: Impersonation,
+/// A replay under way: counts what would change. Memory is bounded, whatever the log is.
+#[derive(Default)]
+pub struct Replay {
     report: Report,
     changes: BTreeMap<(Change, Group), u64>,
     /// Long-running requests that were counted at their beginning.
-    begun: HashSet<String>,
+    begun: HashSet<RequestId>,
 }
 
-impl<'a> Replay<'a> {
-    /// Requests are put before `authz`.
-    pub fn new(authz: &'a Authz) -> Self {
-        Self {
-            authz,
-            impersonation: Impersonation::new(true),
-            report: Report::default(),
-            changes: BTreeMap::new(),
-            begun: HashSet::new(),
-        }
+impl Replay {
+    /// Nothing is counted yet.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Takes the next line of the log.
-    pub fn line(&mut self, line: &[u8]) {
+    /// Takes the next line of the log, and returns the request in it that has to be judged, if there is one.
+    pub fn take(&mut self, line: &[u8]) -> Option<Case> {
         self.report.lines += 1;
         if line.trim_ascii().is_empty() {
-            return;
+            return None;
         }
         match Event::parse(line) {
-            Ok(event) => self.event(&event),
+            Ok(event) => self.event(event),
             Err(error) => {
-                self.report.bad += 1;
-                if self.report.bad_lines.len() < BAD_LINES {
-                    self.report.bad_lines.push((self.report.lines, error.to_string()));
-                }
+                self.bad(error.to_string());
+                None
             }
         }
     }
 
-    fn event(&mut self, event: &Event) {
+    /// Takes a line that could not even be read whole.
+    pub fn take_unread(&mut self, why: &str) {
+        self.report.lines += 1;
+        self.bad(why.to_owned());
+    }
+
+    fn bad(&mut self, why: String) {
+        self.report.bad += 1;
+        if self.report.bad_lines.len() < BAD_LINES {
+            self.report.bad_lines.push((self.report.lines, why));
+        }
+    }
+
+    fn event(&mut self, event: Event) -> Option<Case> {
         // UPSTREAM: ResponseStarted comes for long-running requests, and alone for a 401
         // (kube-apiserver 1.36)
         let counts = match event.stage.as_str() {
             "RequestReceived" => false,
             "ResponseStarted" => {
-                self.begun.insert(event.audit_id.clone());
+                if !matches!(event.recorded, Recorded::NotAsked(_)) && self.begun.len() < MOST_BEGUN {
+                    self.begun.insert(event.request);
+                }
                 true
             }
-            _ => !self.begun.remove(&event.audit_id),
+            _ => !self.begun.remove(&event.request),
         };
         if !counts {
             self.report.other_stages += 1;
-            return;
+            return None;
         }
         let was_allowed = match event.recorded {
             Recorded::Allowed => true,
             Recorded::Forbidden => false,
             Recorded::NotAsked(code) => {
                 *self.report.not_asked.entry(code).or_default() += 1;
-                return;
+                return None;
             }
         };
+        Some(Case { event, was_allowed })
+    }
+
+    /// Counts what the other authorizers say to a request.
+    pub fn count(&mut self, case: &Case, judged: Judged) {
         self.report.judged += 1;
-        let refused = self.refused(event);
-        match (was_allowed, refused) {
-            (true, None) => self.report.still_allowed += 1,
-            (false, Some(_)) => self.report.still_refused += 1,
-            (true, Some(group)) => *self.changes.entry((Change::Refused, group)).or_default() += 1,
-            (false, None) => {
-                *self.changes.entry((Change::Allowed, group_of(&event.attributes()))).or_default() += 1;
-            }
+        match (case.was_allowed, judged) {
+            (true, Judged::Allowed) => self.report.still_allowed += 1,
+            (false, Judged::Refused(_)) => self.report.still_refused += 1,
+            (true, Judged::Refused(group)) => self.change(Change::Refused, group),
+            (false, Judged::Allowed) => self.change(Change::Allowed, case.group()),
+            (_, Judged::Undecided(group)) => self.change(Change::Undecided, group),
         }
     }
 
-    /// What is refused, if anything is: acting as somebody else, or else the request itself.
-    fn refused(&self, event: &Event) -> Option<Group> {
-        if let Some(wanted) = event.wanted() {
-            let mut lacks = None;
-            let mut authorize = |at: &Attributes<'_>| {
-                let opinion = self.decide(at);
-                // Of all modes of impersonation the plain verb is what people grant.
-                if opinion.outcome() != Outcome::Allowed && (lacks.is_none() || at.verb == "impersonate") {
-                    lacks = Some(group_of(at));
-                }
-                Step::Done(opinion)
-            };
-            let at = event.attributes_of(&event.requester);
-            let may = self.impersonation.decide(&wanted, &at, NO_TIME, &mut authorize);
-            if !matches!(may, Step::Done(Ok(_))) {
-                return Some(lacks.unwrap_or_else(|| group_of(&at)));
-            }
+    fn change(&mut self, change: Change, group: Group) {
+        let known = self.changes.len();
+        let key = (change, group);
+        match self.changes.get_mut(&key) {
+            Some(count) => *count += 1,
+            None if known < MOST_GROUPS => drop(self.changes.insert(key, 1)),
+            None => match change {
+                Change::Refused => self.report.more_refused += 1,
+                Change::Allowed => self.report.more_allowed += 1,
+                Change::Undecided => self.report.more_undecided += 1,
+            },
         }
-        let at = event.attributes();
-        (self.decide(&at).outcome() != Outcome::Allowed).then(|| group_of(&at))
     }
 
-    fn decide(&self, at: &Attributes<'_>) -> Opinion {
-        let mut answers = Answers::none();
-        loop {
-            match self.authz.decide(at, NO_TIME, &answers, &mut NoTrace) {
-                Step::Done(opinion) => return opinion,
-                Step::Ask(question) if answers.get(&question).is_none() => {
-                    answers.give(question, Answer::Failed("a replay asks nobody".to_owned()));
-                }
-                Step::Ask(_) => return Opinion::no_opinion("it does not come to an end"),
-            }
+    /// Takes down what a webhook said to a request: nothing, or why it gave no answer.
+    pub fn consulted(&mut self, webhook: &str, failure: Option<&str>) {
+        // As many as the chain has.
+        let counts = self.report.webhooks.entry(webhook.to_owned()).or_default();
+        counts.asked += 1;
+        if let Some(failure) = failure {
+            counts.failed += 1;
+            counts.first_failure.get_or_insert_with(|| failure.to_owned());
         }
     }
 
@@ -187,9 +149,10 @@ impl<'a> Replay<'a> {
             match change {
                 Change::Refused => report.newly_refused.push(group),
                 Change::Allowed => report.newly_allowed.push(group),
+                Change::Undecided => report.undecided.push(group),
             }
         }
-        for groups in [&mut report.newly_refused, &mut report.newly_allowed] {
+        for groups in [&mut report.newly_refused, &mut report.newly_allowed, &mut report.undecided] {
             groups.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.cmp(b)));
         }
         report
@@ -198,159 +161,5 @@ impl<'a> Replay<'a> {
     /// Lines so far.
     pub fn lines(&self) -> u64 {
         self.report.lines
-    }
-}
-
-fn group_of(at: &Attributes<'_>) -> Group {
-    let resource = match (at.resource_request, at.api_group, at.subresource) {
-        (false, ..) => at.path.to_owned(),
-        (true, "", _) => at.combined_resource().into_owned(),
-        (true, group, "") => format!("{}.{group}", at.resource),
-        (true, group, subresource) => format!("{}.{group}/{subresource}", at.resource),
-    };
-    Group {
-        user: at.user.name.clone(),
-        verb: at.verb.to_owned(),
-        resource,
-        namespace: if at.resource_request { at.namespace.to_owned() } else { String::new() },
-        rule: explain::describe(&explain::smallest(&Attributes { name: "", ..*at })),
-        count: 0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use authz::{
-        DenyList, Mode,
-        rbac::{Rbac, RbacObject, World},
-    };
-    use serde_json::json;
-
-    use super::*;
-
-    fn rbac() -> Authz {
-        let objects: Vec<RbacObject> = serde_json::from_value(json!([
-            {"kind": "ClusterRole", "metadata": {"name": "r"}, "rules": [
-                {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]},
-                {"apiGroups": [""], "resources": ["users"], "resourceNames": ["bob"], "verbs": ["impersonate"]}]},
-            {"kind": "ClusterRoleBinding", "metadata": {"name": "b"}, "roleRef": {"kind": "ClusterRole", "name": "r"},
-             "subjects": [{"kind": "User", "name": "alice"}, {"kind": "User", "name": "bob"}]},
-        ]))
-        .unwrap();
-        let mut world = World::default();
-        objects.into_iter().for_each(|object| world.apply(object));
-        Authz::new(DenyList::default(), vec![Mode::Rbac(Rbac::new(world))])
-    }
-
-    #[test]
-    fn counts_each_request_once_and_drops_nothing() {
-        let event = |id: &str, stage: &str, user: &str, verb: &str, uri: &str, more: serde_json::Value| {
-            let mut event = json!({
-                "kind": "Event", "apiVersion": "audit.k8s.io/v1", "auditID": id, "stage": stage,
-                "requestURI": uri, "verb": verb, "user": {"username": user},
-                "annotations": {"authorization.k8s.io/decision": "allow"}, "responseStatus": {"code": 200},
-            });
-            if uri.starts_with("/api/") {
-                event["objectRef"] = json!({"resource": "?"});
-            }
-            for (key, value) in more.as_object().unwrap() {
-                event[key] = value.clone();
-            }
-            event.to_string()
-        };
-        let none = || json!({});
-        let (pods, secret) = ("/api/v1/namespaces/ns/pods", "/api/v1/namespaces/ns/secrets/a");
-        let done = "ResponseComplete";
-        let forbidden = || json!({"annotations": {"authorization.k8s.io/decision": "forbid"}});
-        let lines = [
-            event("1", "RequestReceived", "alice", "list", pods, none()),
-            event("1", done, "alice", "list", pods, none()),
-            event("2", "ResponseStarted", "alice", "watch", "/api/v1/namespaces/ns/pods?watch=1", none()),
-            event("2", done, "alice", "watch", "/api/v1/namespaces/ns/pods?watch=1", none()),
-            event("3", done, "alice", "get", secret, none()),
-            event("4", done, "alice", "get", secret, none()),
-            event("5", done, "carol", "list", pods, none()),
-            event("6", done, "alice", "list", pods, forbidden()),
-            event("7", done, "carol", "list", pods, forbidden()),
-            event(
-                "8",
-                "ResponseStarted",
-                "",
-                "list",
-                pods,
-                json!({"annotations": {}, "responseStatus": {"code": 401}}),
-            ),
-            event(
-                "9",
-                done,
-                "alice",
-                "list",
-                pods,
-                json!({"annotations": {}, "responseStatus": {"code": 429}}),
-            ),
-            event(
-                "10",
-                done,
-                "alice",
-                "list",
-                pods,
-                json!({"impersonatedUser": {"username": "bob", "groups": ["system:authenticated"]}}),
-            ),
-            event(
-                "11",
-                done,
-                "alice",
-                "list",
-                pods,
-                json!({"impersonatedUser": {"username": "bob", "groups": ["ops"]}}),
-            ),
-            event("12", done, "alice", "get", "/metrics", none()),
-            "oops".to_owned(),
-            String::new(),
-        ];
-        let authz = rbac();
-        let mut replay = Replay::new(&authz);
-        lines.iter().for_each(|line| replay.line(line.as_bytes()));
-        let report = replay.finish();
-        let shown = |groups: &[Group]| -> Vec<String> {
-            groups
-                .iter()
-                .map(|g| format!("{} {} {} {} {}", g.count, g.user, g.verb, g.resource, g.namespace))
-                .collect()
-        };
-        assert_eq!(
-            shown(&report.newly_refused),
-            [
-                "2 alice get secrets ns",
-                "1 alice get /metrics ",
-                "1 alice impersonate groups ",
-                "1 carol list pods ns"
-            ]
-        );
-        assert_eq!(shown(&report.newly_allowed), ["1 alice list pods ns"]);
-        assert_eq!((report.still_allowed, report.still_refused), (3, 1));
-        assert_eq!(report.judged, 3 + 1 + 5 + 1);
-        assert_eq!(report.not_asked, BTreeMap::from([(401, 1), (429, 1)]));
-        assert_eq!((report.other_stages, report.bad, report.lines), (2, 1, 16));
-        assert_eq!(report.bad_lines[0].0, 15);
-        // Every line is somewhere.
-        let empty = 1;
-        assert_eq!(report.judged + 2 + report.other_stages + report.bad + empty, report.lines);
-        assert_eq!(
-            report.newly_refused[0].rule,
-            r#"{apiGroups: [""], resources: ["secrets"], verbs: ["get"]}"#
-        );
-    }
-
-    #[test]
-    fn every_authorizer_counts() {
-        let line = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"1","stage":"ResponseComplete",
-            "requestURI":"/metrics","verb":"get","user":{"username":"a"},"responseStatus":{"code":200}}"#;
-        for (mode, refused) in [(Mode::AlwaysAllow, 0), (Mode::AlwaysDeny, 1)] {
-            let authz = Authz::new(DenyList::default(), vec![mode]);
-            let mut replay = Replay::new(&authz);
-            replay.line(line.replace('\n', "").as_bytes());
-            assert_eq!(replay.finish().newly_refused.len(), refused);
-        }
     }
 }

@@ -46,6 +46,16 @@ impl Outside {
         Ok(Self { runtime, remote: remote.with_webhooks(webhooks), asks_webhooks })
     }
 
+    /// Who answers questions.
+    pub(super) fn remote(&self) -> &Remote {
+        &self.remote
+    }
+
+    /// Where questions are asked.
+    pub(super) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
     /// Whoever asks for one fact makes a decision that consists of it.
     fn find(&self, question: &Question) -> Answer {
         let decide = |answers: &Answers| match answers.get(question) {

@@ -1,20 +1,24 @@
 //! `portcullis replay`: recorded requests before other authorizers.
 
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, IsTerminal, Read, Write},
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+mod asking;
+mod log;
+mod progress;
+mod text;
 
-use anstyle::Style;
-use comfy_table::{Table, presets};
-use flate2::read::MultiGzDecoder;
+use std::{path::PathBuf, sync::Arc};
+
 use gate::Options;
-use trail::{Group, Replay as Run, Report};
+use trail::{Case, Replay as Run, Setting};
+use types::{Answers, Step, Timestamp};
 
+use self::{
+    asking::Asking,
+    log::{Line, Log},
+    progress::Progress,
+};
 use super::{
     explain::failed,
+    outside::{AskWebhooks, Outside},
     question::Output,
     what_if::WhatIf,
     world::{self, World},
@@ -30,7 +34,10 @@ like) are counted apart, and so is every line that cannot be read. An impersonat
 requester act as that user, and may that user do it?\n\n\
   portcullis replay --audit-log audit.log --what-if authorization-mode=RBAC -f ./dump\n  \
   zcat audit-*.gz | portcullis replay --audit-log - --what-if authorization-mode=RBAC --kubeconfig admin.conf\n\n\
-Exit codes: 0 nobody would be refused, 1 somebody would, 2 called wrongly, 3 could not run.")]
+Webhooks of the other setting are asked only with --ask-webhooks, some requests at a time and each question once for \
+as long as its answer is remembered; without it, what hangs on one is counted as undecided.\n\n\
+Exit codes: 0 nobody would be refused, 1 somebody would, 2 called wrongly, 3 could not run, or nobody would be refused \
+for certain and some requests are undecided.")]
 pub(crate) struct Replay {
     /// The log; - is standard input
     #[arg(long, value_name = "FILE")]
@@ -38,6 +45,8 @@ pub(crate) struct Replay {
     /// The other setting: authorization-mode=MODE,… or authorization-config=FILE
     #[arg(long, value_name = "FLAG=VALUE", default_value = "authorization-mode=RBAC")]
     what_if: WhatIf,
+    #[command(flatten)]
+    ask: AskWebhooks,
     /// How to print
     #[arg(long, short, value_enum, value_name = "FORM", default_value_t = Output::Table)]
     output: Output,
@@ -47,35 +56,39 @@ pub(crate) struct Replay {
 
 impl Replay {
     pub(crate) fn run(self) -> Result<u8, Failure> {
-        let mut log = open(&self.audit_log)?;
+        let mut log = Log::open(&self.audit_log)?;
         let mut options = Options::default();
         self.what_if.apply(&mut options);
         let objects = self.world.read(world::wanted(&options)?)?;
         let chain = options.authorizers(&objects.node(&options)?, objects.cluster.rbac()).map_err(failed)?;
-        let authz = chain.authz;
-        if let Some(webhook) = authz.webhooks().next() {
-            return Err(Failure::usage(format!(
-                "webhook `{}`: a replay asks nobody; leave webhooks out of the setting that is tried",
-                webhook.name()
-            )));
-        }
-        let mut run = Run::new(&authz);
-        let mut progress = Progress::new();
-        let mut line = Vec::new();
+        let outside = match self.ask.ask_webhooks && !chain.webhooks.is_empty() {
+            true => Some(Outside::new(&self.world.source, self.ask, chain.webhooks)?),
+            false => None,
+        };
+        let setting = Arc::new(Setting::new(chain.authz));
+        let mut asking = outside.map(|outside| Asking::new(outside, Arc::clone(&setting)));
+        let mut run = Run::new();
+        let mut progress = Progress::new(log.size());
         loop {
-            line.clear();
-            let read = log.read_until(b'\n', &mut line).map_err(|error| {
-                Failure::could_not_run(format!(
-                    "{}: line {}: {error}",
-                    self.audit_log.display(),
-                    run.lines() + 1
-                ))
+            let line = log.next().map_err(|error| {
+                let number = run.lines() + 1;
+                Failure::could_not_run(format!("{}: line {number}: {error}", self.audit_log.display()))
             })?;
-            if read == 0 {
-                break;
+            let case = match line {
+                Line::End => break,
+                Line::TooLong(why) => {
+                    run.take_unread(&why);
+                    None
+                }
+                Line::Whole(line) => run.take(line),
+            };
+            if let Some(case) = case {
+                judge(case, &setting, &mut run, asking.as_mut())?;
             }
-            run.line(&line);
-            progress.at(run.lines());
+            progress.at(run.lines(), log.read());
+        }
+        if let Some(asking) = asking {
+            asking.finish(&mut run, |run| progress.at(run.lines(), log.read()))?;
         }
         progress.end();
         let report = run.finish();
@@ -91,96 +104,25 @@ impl Replay {
                 let json = serde_json::to_string_pretty(&report).map_err(Failure::could_not_run)?;
                 exit::say(&json)?;
             }
-            Output::Table => exit::say(&text(&report, &self.what_if.to_string()))?,
+            Output::Table => exit::say(&text::text(&report, &self.what_if.to_string()))?,
         }
-        Ok(if report.newly_refused.is_empty() { exit::FINE } else { exit::FINDINGS })
+        Ok(match (report.refuses(), report.is_undecided()) {
+            (true, _) => exit::FINDINGS,
+            (false, true) => exit::COULD_NOT_RUN,
+            (false, false) => exit::FINE,
+        })
     }
 }
 
-/// The log as a stream of lines, unpacked if it is packed.
-fn open(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
-    let raw: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        let failed = |error| Failure::could_not_run(format!("{}: {error}", path.display()));
-        Box::new(File::open(path).map_err(failed)?)
-    };
-    let mut buffered = BufReader::with_capacity(1 << 16, raw);
-    let packed = buffered.fill_buf().map_err(Failure::could_not_run)?.starts_with(&[0x1f, 0x8b]);
-    if packed {
-        return Ok(Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(buffered))));
-    }
-    Ok(Box::new(buffered))
-}
-
-/// A line on the terminal of somebody who waits.
-struct Progress {
-    since: Instant,
-    told: Option<Instant>,
-    terminal: bool,
-}
-
-impl Progress {
-    const PATIENCE: Duration = Duration::from_secs(2);
-
-    fn new() -> Self {
-        Self { since: Instant::now(), told: None, terminal: io::stderr().is_terminal() }
-    }
-
-    fn at(&mut self, lines: u64) {
-        // Looking at the clock costs more than a line does.
-        if !self.terminal
-            || !lines.is_multiple_of(4096)
-            || self.told.unwrap_or(self.since).elapsed() < Self::PATIENCE
-        {
-            return;
+/// Most requests are decided at once; those that hang on a webhook are handed on to whoever asks it.
+fn judge(case: Case, setting: &Setting, run: &mut Run, asking: Option<&mut Asking>) -> Result<(), Failure> {
+    match (case.judge(setting, Timestamp::UNIX_EPOCH, &Answers::none()), asking) {
+        (Step::Done(judged), _) => run.count(&case, judged),
+        (Step::Ask(question), None) => {
+            let judged = case.unasked(&question);
+            run.count(&case, judged);
         }
-        self.told = Some(Instant::now());
-        drop(write!(io::stderr(), "\r{lines} lines"));
+        (Step::Ask(question), Some(asking)) => asking.hand_over(case, question, run)?,
     }
-
-    fn end(&self) {
-        if self.told.is_some() {
-            drop(write!(io::stderr(), "\r\x1b[K"));
-        }
-    }
-}
-
-fn text(report: &Report, what_if: &str) -> String {
-    let bold = Style::new().bold();
-    let mut out = format!("{bold}{} requests under {what_if}{bold:#}\n", report.judged);
-    let mut section = |what: &str, groups: &[Group]| {
-        let requests: u64 = groups.iter().map(|group| group.count).sum();
-        out.push_str(&format!("\n{bold}{requests} {what}{bold:#}\n"));
-        if groups.is_empty() {
-            return;
-        }
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header(["COUNT", "USER", "VERB", "RESOURCE", "NAMESPACE"]);
-        for Group { user, verb, resource, namespace, count, .. } in groups {
-            table.add_row([&count.to_string(), user, verb, resource, namespace]);
-        }
-        table.lines().for_each(|line| out.push_str(&format!("{}\n", line.trim_end())));
-    };
-    section("would be refused that were allowed", &report.newly_refused);
-    section("would be allowed that were refused", &report.newly_allowed);
-    out.push_str(&format!(
-        "\nunchanged: {} allowed, {} refused\n",
-        report.still_allowed, report.still_refused
-    ));
-    for (code, count) in &report.not_asked {
-        out.push_str(&format!("not judged: {count} ended with {code} before an authorizer answered\n"));
-    }
-    if report.bad > 0 {
-        out.push_str(&format!("not read: {} of {} lines\n", report.bad, report.lines));
-        for (line, why) in &report.bad_lines {
-            out.push_str(&format!("  line {line}: {why}\n"));
-        }
-        let more = report.bad - report.bad_lines.len() as u64;
-        if more > 0 {
-            out.push_str(&format!("  and {more} more\n"));
-        }
-    }
-    out.truncate(out.trim_end().len());
-    out
+    Ok(())
 }

@@ -67,6 +67,9 @@ impl WhoCan {
     }
 }
 
+/// As many detours of one binding as a person reads; `-o json` has all of them.
+const DETOURS: usize = 8;
+
 fn text(
     question: &Question,
     found: &reach::WhoCan,
@@ -126,7 +129,12 @@ fn text(
             None => told.push((holder, vec![may])),
         }
     }
-    for (Holder { subject, binding, .. }, may) in told {
+    for (Holder { subject, binding, .. }, mut may) in told {
+        let more = may.len().saturating_sub(DETOURS);
+        may.truncate(DETOURS);
+        if more > 0 {
+            may.push(format!("and {more} more"));
+        }
         line("on a detour", format!("{subject} may {} ({binding})", may.join(", ")));
     }
     out.truncate(out.trim_end().len());
