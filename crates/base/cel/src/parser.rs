@@ -1,77 +1,18 @@
 //! Text into a tree, by the grammar of cel-go, with its places and words for errors.
 
+mod issues;
 mod lexer;
 mod literal;
 mod macros;
+mod operands;
 
-use std::fmt;
-
+pub use self::issues::Issue;
 use self::lexer::{Token, TokenKind, tokens};
+pub(crate) use self::{issues::Issues, operands::RESERVED};
 use crate::{
-    ast::{Entry, Expr, Field, Item, Kind, TooBig},
+    ast::{Expr, Kind, TooBig},
     limits::{MAX_CHAIN, MAX_CODE_POINTS, MAX_NESTING},
 };
-
-/// A mistake in an expression and where it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Issue {
-    /// From 1.
-    pub line: usize,
-    /// In code points, from 1.
-    pub column: usize,
-    /// cel-go's words.
-    pub message: String,
-}
-
-impl fmt::Display for Issue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.line, self.column, self.message)
-    }
-}
-
-/// The mistakes found so far.
-#[derive(Debug)]
-pub(crate) struct Issues<'s> {
-    source: &'s str,
-    found: Vec<(usize, String)>,
-}
-
-/// More mistakes than this are not listed.
-const MAX_ISSUES: usize = 100;
-
-impl<'s> Issues<'s> {
-    pub(crate) fn new(source: &'s str) -> Self {
-        Self { source, found: Vec::new() }
-    }
-
-    pub(crate) fn note(&mut self, at: usize, message: String) {
-        if self.found.len() < MAX_ISSUES {
-            self.found.push((at, message));
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.found.is_empty()
-    }
-
-    /// In the order in which they stand in the text.
-    pub(crate) fn listed(mut self) -> Vec<Issue> {
-        self.found.sort_by_key(|(at, _)| *at);
-        let place = |at: usize| {
-            let before = self.source.get(..at).unwrap_or(self.source);
-            let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-            let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-            (line, before.get(line_start..).unwrap_or_default().chars().count() + 1)
-        };
-        self.found
-            .iter()
-            .map(|(at, message)| {
-                let (line, column) = place(*at);
-                Issue { line, column, message: message.clone() }
-            })
-            .collect()
-    }
-}
 
 /// Reading cannot go on; why has been noted.
 struct Stop;
@@ -100,31 +41,6 @@ struct Parser<'s, 'i> {
     nesting: u16,
     issues: &'i mut Issues<'s>,
 }
-
-/// Words that name nothing.
-///
-/// UPSTREAM: `reservedIds` of cel-go (kube-apiserver 1.36).
-pub(crate) const RESERVED: &[&str] = &[
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
-
-const EXPECTED: &str = "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
 
 /// Binary operators, loosest first; all of one level associate to the left.
 const OR: u8 = 1;
@@ -328,179 +244,5 @@ impl<'s> Parser<'s, '_> {
             TokenKind::End => self.fail(&name, "no viable alternative at input '.'"),
             _ => self.fail(&name, &format!("no viable alternative at input '.{}'", name.text)),
         }
-    }
-
-    fn primary(&mut self) -> Parsed<'s> {
-        let token = self.take();
-        match token.kind {
-            TokenKind::Ident => self.named(token),
-            TokenKind::Sign => match token.text {
-                "." if self.peek().kind == TokenKind::Ident => {
-                    let name = self.take();
-                    self.named(name)
-                }
-                "(" => {
-                    let inner = self.expr()?;
-                    if self.accept(")").is_none() {
-                        let next = self.peek();
-                        return self.fail(&next, &format!("missing ')' at '{}'", next.text));
-                    }
-                    Ok(inner)
-                }
-                "[" => self.list(token.at),
-                "{" => self.map(token.at),
-                "-" if matches!(self.peek().kind, TokenKind::Int | TokenKind::Float) => {
-                    let number = self.take();
-                    Ok(self.literal(&number, token.at, true))
-                }
-                _ => self.unexpected(&token),
-            },
-            TokenKind::In | TokenKind::Escaped | TokenKind::End => self.unexpected(&token),
-            _ => Ok(self.literal(&token, token.at, false)),
-        }
-    }
-
-    /// One token too many is skipped, as cel-go's parser does, to find further mistakes.
-    fn unexpected(&mut self, token: &Token<'s>) -> Parsed<'s> {
-        let next = self.peek();
-        let starts = match next.kind {
-            TokenKind::Sign => matches!(next.text, "[" | "{" | "(" | "." | "-" | "!"),
-            TokenKind::In | TokenKind::Escaped | TokenKind::End => false,
-            _ => true,
-        };
-        if token.kind != TokenKind::End && starts {
-            self.issues.note(
-                token.at,
-                format!("Syntax error: extraneous input '{}' expecting {EXPECTED}", token.text),
-            );
-            self.deeper(next.at)?;
-            let expr = self.unary();
-            self.nesting -= 1;
-            return expr;
-        }
-        self.fail(token, &format!("mismatched input '{}' expecting {EXPECTED}", token.text))
-    }
-
-    fn literal(&mut self, token: &Token<'s>, at: usize, negative: bool) -> Expr<'s> {
-        let kind = match literal::value(token, negative) {
-            Ok(value) => Kind::Literal(value),
-            Err(message) => {
-                self.issues.note(at, message.to_owned());
-                Kind::Broken
-            }
-        };
-        Expr::leaf(at, kind)
-    }
-
-    /// A name, a call of a function, or a message.
-    fn named(&mut self, name: Token<'s>) -> Parsed<'s> {
-        if let Some(braces) = self.message_ahead() {
-            return self.message(&name, braces);
-        }
-        let reserved = RESERVED.contains(&name.text);
-        if reserved {
-            self.issues.note(name.at, format!("reserved identifier: {}", name.text));
-        }
-        if let Some(open) = self.accept("(") {
-            let args = self.arguments(")")?;
-            return if reserved {
-                Ok(Expr::leaf(name.at, Kind::Broken))
-            } else {
-                self.function(name.text, args, open.at)
-            };
-        }
-        Ok(Expr::leaf(name.at, if reserved { Kind::Broken } else { Kind::Ident(name.text) }))
-    }
-
-    /// Expressions up to `close`, which is taken.
-    fn arguments(&mut self, close: &str) -> Result<Vec<Expr<'s>>, Stop> {
-        let mut args = Vec::new();
-        if self.accept(close).is_some() {
-            return Ok(args);
-        }
-        loop {
-            args.push(self.expr()?);
-            if self.accept(",").is_none() {
-                self.expect(close)?;
-                return Ok(args);
-            }
-        }
-    }
-
-    fn list(&mut self, at: usize) -> Parsed<'s> {
-        let mut items = Vec::new();
-        loop {
-            if self.accept("]").is_some() {
-                break;
-            }
-            let optional = self.accept("?").is_some();
-            items.push(Item { value: self.expr()?, optional });
-            if self.accept(",").is_none() {
-                self.expect("]")?;
-                break;
-            }
-        }
-        self.make(at, Kind::List(items))
-    }
-
-    fn map(&mut self, at: usize) -> Parsed<'s> {
-        let mut entries = Vec::new();
-        loop {
-            if self.accept("}").is_some() {
-                break;
-            }
-            let optional = self.accept("?").is_some();
-            let key = self.expr()?;
-            self.expect(":")?;
-            entries.push(Entry { key, value: self.expr()?, optional });
-            if self.accept(",").is_none() {
-                self.expect("}")?;
-                break;
-            }
-        }
-        self.make(at, Kind::Map(entries))
-    }
-
-    /// How many `.name` follow up to a `{`, if one does.
-    fn message_ahead(&self) -> Option<usize> {
-        let mut names = 0;
-        loop {
-            let token = self.peek_at(names * 2);
-            if token.is("{") {
-                return Some(names);
-            }
-            if !token.is(".") || self.peek_at(names * 2 + 1).kind != TokenKind::Ident {
-                return None;
-            }
-            names += 1;
-        }
-    }
-
-    fn message(&mut self, first: &Token<'s>, names: usize) -> Parsed<'s> {
-        let mut name = first.text.to_owned();
-        for _ in 0..names {
-            self.next += 1;
-            name.push('.');
-            name.push_str(self.take().text);
-        }
-        let open = self.take();
-        let mut fields = Vec::new();
-        loop {
-            if self.accept("}").is_some() {
-                break;
-            }
-            let optional = self.accept("?").is_some();
-            let field = self.take();
-            if field.kind != TokenKind::Ident {
-                return self.fail(&field, &format!("mismatched input '{}' expecting IDENTIFIER", field.text));
-            }
-            let colon = self.expect(":")?;
-            fields.push(Field { at: colon.at, name: field.text, value: self.expr()?, optional });
-            if self.accept(",").is_none() {
-                self.expect("}")?;
-                break;
-            }
-        }
-        self.make(open.at, Kind::Struct { name, fields })
     }
 }
