@@ -1,5 +1,6 @@
 //! The costliest expressions that are legal, each with what it takes until it has a value or is stopped:
-//! `cargo run --release -p cel-bench --bin cel_costliest [PART OF A NAME]`. Fails if one takes more than is promised.
+//! `cargo run --release -p cel-bench --bin cel_costliest [--loaded] [PART OF A NAME]`. Fails if one takes more than
+//! is promised; on a machine that is `--loaded`, more than three times as long.
 
 use std::{error::Error, io::Write, process::ExitCode, time::Duration};
 
@@ -9,6 +10,8 @@ use serde_json::{Value as Json, json};
 
 /// What is promised of each.
 const MOST_TIME: Duration = Duration::from_millis(50);
+/// How many times as long it may take where other programs share the caches and the two halves of a core.
+const LOADED: u32 = 3;
 const MOST_BYTES: u64 = 64 << 20;
 
 /// A loop that ends at the limit only, with an item `i`, around an expression that is true.
@@ -259,7 +262,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let input = Claims(claims.as_object().ok_or("claims are an object")?);
     let mut out = std::io::stdout().lock();
     let (mut slow, mut worst_time, mut worst_bytes) = (0_u32, Duration::ZERO, 0);
-    let asked = std::env::args().nth(1).unwrap_or_default();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let loaded = arguments.first().is_some_and(|argument| argument == "--loaded");
+    let most_time = if loaded { MOST_TIME * LOADED } else { MOST_TIME };
+    let asked = arguments.split_off(usize::from(loaded)).concat();
     for (name, expression) in expressions().into_iter().filter(|(name, _)| name.contains(&asked)) {
         let program = match Program::compile(&expression, Environment::Claims, Expected::Anything) {
             Ok(program) => program,
@@ -281,7 +287,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             })
             .min_by_key(|taken| taken.time)
             .ok_or("it ran three times")?;
-        let fine = taken.time <= MOST_TIME && taken.memory.bytes_max <= MOST_BYTES;
+        let fine = taken.time <= most_time && taken.memory.bytes_max <= MOST_BYTES;
         slow += u32::from(!fine);
         (worst_time, worst_bytes) = (worst_time.max(taken.time), worst_bytes.max(taken.memory.bytes_max));
         writeln!(
@@ -298,7 +304,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         "at most {:.3} ms and {:.2} MiB; {slow} beyond {} ms or {} MiB",
         worst_time.as_secs_f64() * 1e3,
         worst_bytes as f64 / f64::from(1 << 20),
-        MOST_TIME.as_millis(),
+        most_time.as_millis(),
         MOST_BYTES >> 20,
     )?;
     Ok(if slow == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -24,6 +24,12 @@ pub struct Program {
     slots: usize,
 }
 
+// Compiled once and run by every worker at the same time.
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    shared::<Program>();
+};
+
 /// What an expression has to result in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
