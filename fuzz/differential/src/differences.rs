@@ -148,7 +148,7 @@ static CLASSES: [Class; 14] = [
         test: Belongs(|_, term, ours, theirs| match (ours, theirs) {
             (Outcome::Value(ours), Outcome::Value(theirs)) => {
                 term.any(&|part| part.form == "dyn($0)")
-                    && term.any(&|part| part.form.starts_with("{$"))
+                    && term.any(&|part| part.form.starts_with('{'))
                     && in_any_order(ours) == in_any_order(theirs)
             }
             _ => false,
