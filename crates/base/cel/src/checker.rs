@@ -5,6 +5,7 @@
 
 mod calls;
 mod formats;
+mod hints;
 mod literals;
 mod loops;
 mod unify;
@@ -145,7 +146,12 @@ impl<'s> Checker<'s, '_> {
         }
         match named_type(name) {
             Some(kind) => type_value(kind),
-            None => self.error(at, format!("undeclared reference to '{name}' (in container '')")),
+            None => {
+                let hint = self.variable_hint(name);
+                let message = format!("undeclared reference to '{name}' (in container '')");
+                self.issues.note_with(at, message, Some(hint));
+                broken()
+            }
         }
     }
 
@@ -189,7 +195,8 @@ impl<'s> Checker<'s, '_> {
             Type::Object(object) => match object.field(field) {
                 Some(kind) => kind.clone(),
                 None => {
-                    self.issues.note(at, format!("undefined field '{field}'"));
+                    let hint = hints::field_hint(object, field);
+                    self.issues.note_with(at, format!("undefined field '{field}'"), Some(hint));
                     Type::Error
                 }
             },

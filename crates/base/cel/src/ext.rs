@@ -97,6 +97,11 @@ impl Library {
             .push(overload);
     }
 
+    /// The names that can be written, in no order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.functions.keys().copied().filter(|name| !name.contains(['_', '@']))
+    }
+
     /// The function of that name.
     pub(crate) fn find(&self, name: &str) -> Option<&Function> {
         self.functions.get(name)

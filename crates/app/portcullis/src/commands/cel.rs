@@ -5,6 +5,7 @@ use std::{fs, path::PathBuf};
 use ::cel::{AccessReviewSpec, Claims, CompileError, Environment, Expected, Issue, Object, Program, limits};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
+use unicode_width::UnicodeWidthChar;
 
 use crate::exit::{self, Failure};
 
@@ -137,16 +138,19 @@ fn refused(expression: &str, error: &CompileError) -> Result<u8, Failure> {
     Ok(exit::FINDINGS)
 }
 
-/// The mistake, the line it is in, and a caret under the place.
+/// The mistake, the line it is in, a caret under the place, and what may have been meant.
 fn pointed(expression: &str, issue: &Issue) -> String {
     let line = expression.split('\n').nth(issue.line.saturating_sub(1)).unwrap_or_default();
-    // A tab stays a tab, so that the caret stands where the terminal puts the character.
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    // A tab stays a tab and what is two columns wide takes two, so that the caret stands where the terminal
+    // puts the character.
     let indent: String = line
         .chars()
         .take(issue.column.saturating_sub(1))
-        .map(|c| if c == '\t' { '\t' } else { ' ' })
+        .map(|c| if c == '\t' { "\t".to_owned() } else { " ".repeat(c.width().unwrap_or(0)) })
         .collect();
-    format!("{issue}\n | {line}\n | {indent}^")
+    let hint = issue.hint.as_ref().map(|hint| format!("\n = {hint}")).unwrap_or_default();
+    format!("{issue}\n | {line}\n | {indent}^{hint}")
 }
 
 #[cfg(test)]
@@ -158,7 +162,14 @@ mod tests {
     #[test]
     fn a_caret_stands_under_the_place() {
         for (expression, expected) in [
-            ("user.name", "1:5: undefined field 'name'\n | user.name\n |     ^"),
+            (
+                "user.name",
+                "1:5: undefined field 'name'\n | user.name\n |     ^\n = there are: username, uid, groups, extra",
+            ),
+            (
+                "'漢字' == user.uids",
+                "1:13: undefined field 'uids'\n | '漢字' == user.uids\n |               ^\n = did you mean `uid`?",
+            ),
             (
                 "user.uid == '' ||\n\tuser.groups[0] == 5",
                 "2:17: found no matching overload for '_==_' applied to '(string, int)'\n | \tuser.groups[0] == 5\n | \t               ^",

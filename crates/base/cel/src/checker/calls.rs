@@ -38,7 +38,9 @@ impl<'s> Checker<'s, '_> {
         }
         self.inside_format -= usize::from(formatting);
         let Some(function) = function.or_else(|| self.library.find(name)) else {
-            return self.error(at, format!("undeclared reference to '{name}' (in container '')"));
+            let hint = self.function_hint(name);
+            self.issues.note_with(at, format!("undeclared reference to '{name}' (in container '')"), hint);
+            return broken();
         };
         if matches!(function.name, "_&&_" | "_||_") {
             return self.logical(function.name, args, checked);

@@ -73,7 +73,9 @@ impl<'s> Checker<'s, '_> {
                     "expression of type '{}' cannot be range of a comprehension (must be list, map, or dynamic)",
                     other.in_errors()
                 );
-                self.issues.note(range.at, message);
+                let hint = matches!(other, Type::Any)
+                    .then(|| "`dyn(…)` around it leaves what it holds to be known at run time".to_owned());
+                self.issues.note_with(range.at, message, hint);
                 (Type::Error, Type::Error)
             }
         }

@@ -11,6 +11,8 @@ pub struct Issue {
     pub column: usize,
     /// cel-go's words.
     pub message: String,
+    /// What may have been meant, for people.
+    pub hint: Option<String>,
 }
 
 impl fmt::Display for Issue {
@@ -23,7 +25,15 @@ impl fmt::Display for Issue {
 #[derive(Debug)]
 pub(crate) struct Issues<'s> {
     source: &'s str,
-    found: Vec<(usize, String)>,
+    found: Vec<Noted>,
+}
+
+/// A mistake and its place in bytes.
+#[derive(Clone, Debug)]
+struct Noted {
+    at: usize,
+    message: String,
+    hint: Option<String>,
 }
 
 /// More mistakes than this are not listed.
@@ -35,8 +45,13 @@ impl<'s> Issues<'s> {
     }
 
     pub(crate) fn note(&mut self, at: usize, message: String) {
+        self.note_with(at, message, None);
+    }
+
+    /// With what may have been meant.
+    pub(crate) fn note_with(&mut self, at: usize, message: String, hint: Option<String>) {
         if self.found.len() < MAX_ISSUES {
-            self.found.push((at, message));
+            self.found.push(Noted { at, message, hint });
         }
     }
 
@@ -46,7 +61,7 @@ impl<'s> Issues<'s> {
 
     /// In the order in which they stand in the text.
     pub(crate) fn listed(mut self) -> Vec<Issue> {
-        self.found.sort_by_key(|(at, _)| *at);
+        self.found.sort_by_key(|noted| noted.at);
         let place = |at: usize| {
             let before = self.source.get(..at).unwrap_or(self.source);
             let line_start = before.rfind('\n').map_or(0, |end| end + 1);
@@ -55,9 +70,9 @@ impl<'s> Issues<'s> {
         };
         self.found
             .iter()
-            .map(|(at, message)| {
+            .map(|Noted { at, message, hint }| {
                 let (line, column) = place(*at);
-                Issue { line, column, message: message.clone() }
+                Issue { line, column, message: message.clone(), hint: hint.clone() }
             })
             .collect()
     }

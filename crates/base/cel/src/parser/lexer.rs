@@ -52,7 +52,14 @@ pub(super) fn tokens<'s>(source: &'s str, issues: &mut Issues<'s>) -> Vec<Token<
             }
             Err(length) => {
                 let text = rest.get(..length).unwrap_or(rest);
-                issues.note(at, format!("Syntax error: token recognition error at: '{text}'"));
+                let meant = match text.trim() {
+                    "=" => Some("to compare, write `==`"),
+                    "&" => Some("for both, write `&&`"),
+                    "|" => Some("for either, write `||`"),
+                    _ => None,
+                };
+                let message = format!("Syntax error: token recognition error at: '{text}'");
+                issues.note_with(at, message, meant.map(str::to_owned));
                 lexer.at += text.len();
             }
         }
