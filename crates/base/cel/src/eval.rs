@@ -70,6 +70,7 @@ impl<'a> Run<'a> {
                 calculate(*operator, left, right, &self.work)
             }
             Node::Negate(operand) => negate(&self.one(operand)?),
+            Node::Dyn(operand) => self.one(operand),
             Node::Call(call) => self.call(call),
             Node::List(items) => self.list(items),
             Node::Map(entries) => self.map(entries),

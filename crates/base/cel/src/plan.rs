@@ -19,6 +19,8 @@ pub(crate) enum Node {
     /// A unary or binary operator.
     Not(Box<Node>),
     Negate(Box<Node>),
+    /// `dyn(x)`: nothing but the cost.
+    Dyn(Box<Node>),
     Equal {
         operands: Box<[Node; 2]>,
         negated: bool,

@@ -249,6 +249,7 @@ fn operator(name: &str, nodes: &mut Vec<Node>, rule: Rule) -> Option<Node> {
     match name {
         "!_" => return nodes.pop().map(|operand| Node::Not(Box::new(operand))),
         "-_" => return nodes.pop().map(|operand| Node::Negate(Box::new(operand))),
+        "dyn" => return nodes.pop().map(|operand| Node::Dyn(Box::new(operand))),
         "@not_strictly_false" => return nodes.pop().map(|operand| Node::NotStrictlyFalse(Box::new(operand))),
         _ => {}
     }
