@@ -140,12 +140,12 @@ impl Worker {
         (worker, ended)
     }
 
-    /// How `user` is told to the upstream. Worked out once for a certificate's connection or a
-    /// remembered token, not for each of its requests.
+    /// How `user` is told to the upstream. Worked out once for a certificate's connection, a remembered
+    /// token or an effective user, not for each of their requests.
     pub(crate) fn identity(&self, user: &Arc<User>) -> Result<Arc<Identity>, CannotExpress> {
         let mut identities = self.identities.lock();
         let key = Arc::as_ptr(user) as usize;
-        if let Some((_, identity)) = identities.0.get(&key) {
+        if let Some((_, identity)) = identities.known.get(&key) {
             return Ok(Arc::clone(identity));
         }
         let identity = Arc::new(Identity::new(user)?);
@@ -153,10 +153,12 @@ impl Worker {
         if Arc::strong_count(user) == 1 {
             return Ok(identity);
         }
-        if identities.0.len() >= Identities::MOST {
-            identities.0.clear();
+        let parts = 2 + user.groups.len() + user.extra.values().map(Vec::len).sum::<usize>();
+        if identities.parts + parts > Identities::MOST_PARTS {
+            *identities = Identities::default();
         }
-        identities.0.insert(key, (Arc::clone(user), Arc::clone(&identity)));
+        identities.parts += parts;
+        identities.known.insert(key, (Arc::clone(user), Arc::clone(&identity)));
         self.gate.authorizers.load().chain.introduce(user);
         Ok(identity)
     }
@@ -164,8 +166,13 @@ impl Worker {
 
 /// By the address of the user, which cannot be used again as long as the entry holds on to it.
 #[derive(Default)]
-struct Identities(HashMap<usize, (Arc<User>, Arc<Identity>)>);
+struct Identities {
+    known: HashMap<usize, (Arc<User>, Arc<Identity>)>,
+    parts: usize,
+}
 
 impl Identities {
-    const MOST: usize = 1024;
+    /// Headers that tell the upstream about all of them, at some hundred bytes each. Whoever may
+    /// impersonate chooses how many there are.
+    const MOST_PARTS: usize = 32 * 1024;
 }

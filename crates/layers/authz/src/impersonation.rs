@@ -14,6 +14,7 @@
 //! for in a check that was allowed, or added by rule (see [`Impersonation::decide`]).
 
 mod check;
+mod effective;
 mod extra;
 mod memory;
 mod mode;
@@ -29,6 +30,7 @@ use types::{Attributes, Question, Status, Step, Timestamp, User};
 
 use crate::Opinion;
 use check::{Checks, Words};
+use effective::Effective;
 use memory::{Granted, Memory, Scope};
 pub use mode::Mode;
 
@@ -36,6 +38,7 @@ pub use mode::Mode;
 /// a request comes to.
 pub struct Impersonation {
     memory: Option<Memory>,
+    effective: Effective,
 }
 
 impl std::fmt::Debug for Impersonation {
@@ -47,7 +50,7 @@ impl std::fmt::Debug for Impersonation {
 /// The requester may act as somebody else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Impersonated {
-    /// As whom: the effective user.
+    /// As whom: the effective user. As a rule the same `Arc` each time that it is the same user.
     pub user: Arc<User>,
     /// In which mode it was allowed.
     pub mode: Mode,
@@ -72,7 +75,7 @@ impl Impersonation {
     /// kube-apiserver's feature gate `ConstrainedImpersonation`, which is on by default in 1.36. Off,
     /// only the verb `impersonate` counts, and nothing is remembered.
     pub fn new(constrained: bool) -> Self {
-        Self { memory: constrained.then(Memory::default) }
+        Self { memory: constrained.then(Memory::default), effective: Effective::default() }
     }
 
     /// Whether the constrained modes are tried.
@@ -108,12 +111,12 @@ impl Impersonation {
         now: Timestamp,
         authorize: &mut dyn FnMut(&Attributes<'_>) -> Step<Opinion>,
     ) -> Step<Result<Impersonated, Box<Status>>> {
-        let mut checks = Checks::new(authorize, self.is_constrained());
+        let mut checks = Checks::new(authorize, self.is_constrained(), &self.effective);
         let decided = match &self.memory {
             Some(memory) => try_modes(&mut checks, memory, wanted, at, now),
             None => checks
                 .identity(wanted, at.user, Words::UNCONSTRAINED)
-                .map(|user| Impersonated { user: Arc::new(user), mode: Mode::Legacy }),
+                .map(|user| Impersonated { user, mode: Mode::Legacy }),
         };
         match decided {
             Ok(impersonated) => Step::Done(Ok(impersonated)),
@@ -140,7 +143,7 @@ fn try_modes(
             continue;
         }
         let tried = match mode {
-            Mode::Legacy => checks.identity(wanted, at.user, Words::LEGACY).map(Arc::new),
+            Mode::Legacy => checks.identity(wanted, at.user, Words::LEGACY),
             Mode::AssociatedNode => associated_node(checks, memory, wanted, at, now),
             _ => constrained(checks, memory, mode, wanted, at, now),
         };
@@ -176,7 +179,7 @@ fn constrained(
     let granted = match memory.recall(identity.as_deref(), now) {
         Some(granted) => granted,
         None => {
-            let user = Arc::new(checks.identity(wanted, at.user, Words::constrained(mode))?);
+            let user = checks.identity(wanted, at.user, Words::constrained(mode))?;
             let granted = Granted { user, since: now };
             memory.keep(identity, &granted, now);
             granted
@@ -200,5 +203,5 @@ fn associated_node(
     let any = User::new(mode::ANY_NODE, [""; 0]);
     let at = Attributes { user: &requester, ..*at };
     let user = constrained(checks, memory, Mode::AssociatedNode, &any, &at, now)?;
-    Ok(Arc::new(User { name: wanted.name.clone(), ..User::clone(&user) }))
+    Ok(checks.effective.user(wanted, Some(&user.groups)))
 }

@@ -18,6 +18,8 @@ mod opinion;
 pub mod rbac;
 mod review;
 mod shards;
+mod texts;
+mod users;
 pub mod webhook;
 
 pub use chain::{Authz, Mode};

@@ -38,7 +38,6 @@ mod object;
 mod role_set;
 mod rule;
 mod search;
-mod texts;
 mod world;
 
 use std::sync::Arc;

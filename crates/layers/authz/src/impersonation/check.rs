@@ -1,8 +1,10 @@
 //! The checks of one identity: its name, UID, groups and extras, one by one.
 
-use types::{Attributes, Decision, Status, StatusReason, Step, User, group, selector::Selectors, username};
+use std::sync::Arc;
 
-use super::{Mode, Stop, extra, mode};
+use types::{Attributes, Decision, Status, StatusReason, Step, User, group, selector::Selectors};
+
+use super::{Mode, Stop, effective::Effective, extra, mode};
 use crate::{Opinion, forbidden};
 
 /// From so many on, one check for all of them is tried before the single ones.
@@ -48,6 +50,7 @@ pub(super) struct Checks<'c> {
     // UPSTREAM: without it an error beside an Allow refuses, and the client is not told any
     // (kube-apiserver 1.36)
     errors_are_told: bool,
+    pub(super) effective: &'c Effective,
 }
 
 /// Asked about the requester.
@@ -84,8 +87,9 @@ impl<'c> Checks<'c> {
     pub(super) fn new(
         authorize: &'c mut dyn FnMut(&Attributes<'_>) -> Step<Opinion>,
         errors_are_told: bool,
+        effective: &'c Effective,
     ) -> Self {
-        Self { authorize, errors_are_told }
+        Self { authorize, errors_are_told, effective }
     }
 
     /// One check.
@@ -106,7 +110,12 @@ impl<'c> Checks<'c> {
     }
 
     /// Everything of `wanted`, and the effective user that comes of it.
-    pub(super) fn identity(&mut self, wanted: &User, requester: &User, words: Words) -> Result<User, Stop> {
+    pub(super) fn identity(
+        &mut self,
+        wanted: &User,
+        requester: &User,
+        words: Words,
+    ) -> Result<Arc<User>, Stop> {
         let about = About { requester, words };
         let known_groups = self.name(wanted, &about)?;
         if !words.uid_last {
@@ -117,18 +126,7 @@ impl<'c> Checks<'c> {
         if words.uid_last {
             self.uid(wanted, &about)?;
         }
-        let mut user =
-            User { groups: known_groups.unwrap_or_else(|| wanted.groups.clone()), ..wanted.clone() };
-        // UPSTREAM: `system:unauthenticated` keeps `system:authenticated` away from everybody but
-        // `system:anonymous`, who is in the former in any case (kube-apiserver 1.36)
-        let everybody = match user.name == username::ANONYMOUS || user.in_group(group::UNAUTHENTICATED) {
-            true => group::UNAUTHENTICATED,
-            false => group::AUTHENTICATED,
-        };
-        if !user.in_group(everybody) {
-            user.groups.push(everybody.to_owned());
-        }
-        Ok(user)
+        Ok(self.effective.user(wanted, known_groups.as_deref()))
     }
 
     /// The groups that the name alone implies, if it does.

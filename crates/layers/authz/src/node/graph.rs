@@ -214,8 +214,9 @@ impl Graph {
         for node in self.nodes_of(&claim) {
             self.add_way(Arc::clone(&key), node);
         }
-        if let Some(leaf) = self.volumes.leaf_mut(&claim) {
-            Arc::make_mut(leaf.entry(claim).or_default()).push(key);
+        match self.volumes.get_mut(&claim) {
+            Some(bound) => Arc::make_mut(bound).push(key),
+            None => drop(self.volumes.insert(claim, Arc::new(vec![key]))),
         }
     }
 
@@ -230,9 +231,7 @@ impl Graph {
 
     fn put(&mut self, key: Key, object: Object) -> Arc<Key> {
         let key = Arc::new(key);
-        if let Some(leaf) = self.objects.leaf_mut(&key) {
-            leaf.insert(Arc::clone(&key), object);
-        }
+        self.objects.insert(Arc::clone(&key), object);
         key
     }
 
@@ -249,30 +248,25 @@ impl Graph {
                 for node in self.nodes_of(&volume.claim) {
                     self.remove_way(key, node);
                 }
-                if let Some(leaf) = self.volumes.leaf_mut(&volume.claim)
-                    && let Some(bound) = leaf.get_mut(&volume.claim)
-                {
+                if let Some(bound) = self.volumes.get_mut(&volume.claim) {
                     Arc::make_mut(bound).retain(|volume| volume.borrowed() != key);
                     if bound.is_empty() {
-                        leaf.remove(&volume.claim);
+                        self.volumes.remove(&volume.claim);
                     }
                 }
             }
             Object::Bound(_) => {}
         }
-        if let Some(leaf) = self.objects.leaf_mut(&key) {
-            leaf.remove(&key);
-        }
+        self.objects.remove(&key);
     }
 
     /// One more way from a node to a vertex, and if it is the first, to whatever lies behind it. The key
     /// comes back as the graph keeps it.
     fn add_way(&mut self, key: Arc<Key>, node: NodeId) -> Arc<Key> {
-        let Some(leaf) = self.reached.leaf_mut(&key) else { return key };
-        let (key, is_first) = match leaf.get_key_value_mut(&key.borrowed()) {
+        let (key, is_first) = match self.reached.get_key_value_mut(&key.borrowed()) {
             Some((known, reach)) => (Arc::clone(known), reach.add(node)),
             None => {
-                leaf.insert(Arc::clone(&key), Reach::One(node, 1));
+                self.reached.insert(Arc::clone(&key), Reach::One(node, 1));
                 (key, true)
             }
         };
@@ -286,11 +280,10 @@ impl Graph {
 
     /// The reverse of [`Graph::add_way`].
     fn remove_way(&mut self, key: KeyRef<'_>, node: NodeId) {
-        let Some(leaf) = self.reached.leaf_mut(&key) else { return };
-        let Some(reach) = leaf.get_mut(&key) else { return };
+        let Some(reach) = self.reached.get_mut(&key) else { return };
         let left = reach.remove(node);
         if left == Left::Nothing {
-            leaf.remove(&key);
+            self.reached.remove(&key);
         }
         if left != Left::Ways {
             for next in self.behind(key) {
@@ -320,23 +313,21 @@ impl Graph {
 
     fn take_node(&mut self, name: &str) -> (Arc<str>, NodeId) {
         let next = NodeId(self.next_node);
-        let Some(leaf) = self.nodes.leaf_mut(name) else { return (name.into(), next) };
-        if let Some((name, node)) = leaf.get_key_value_mut(name) {
+        if let Some((name, node)) = self.nodes.get_key_value_mut(name) {
             node.pods += 1;
             return (Arc::clone(name), node.id);
         }
         let name: Arc<str> = name.into();
-        leaf.insert(Arc::clone(&name), NodeUse { id: next, pods: 1 });
+        self.nodes.insert(Arc::clone(&name), NodeUse { id: next, pods: 1 });
         self.next_node += 1;
         (name, next)
     }
 
     fn release_node(&mut self, name: &str) {
-        let Some(leaf) = self.nodes.leaf_mut(name) else { return };
-        let Some(node) = leaf.get_mut(name) else { return };
+        let Some(node) = self.nodes.get_mut(name) else { return };
         node.pods -= 1;
         if node.pods == 0 {
-            leaf.remove(name);
+            self.nodes.remove(name);
         }
     }
 }

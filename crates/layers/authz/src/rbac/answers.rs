@@ -19,9 +19,8 @@ use super::{
     Snapshot,
     identities::{Identities, Identity},
     search::{Found, Why},
-    texts::Texts,
 };
-use crate::{Opinion, bounded::Bounded, opinion::aggregate};
+use crate::{Opinion, bounded::Bounded, opinion::aggregate, texts::Texts};
 
 /// Bytes, by estimate. Clients choose names, namespaces and paths, so what is remembered must have an
 /// end.

@@ -1,30 +1,22 @@
 //! Who asks: users that have been met before get the number they had.
 
-use std::{
-    hash::{BuildHasher, Hash, Hasher},
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicU64, Ordering},
 };
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 use parking_lot::RwLock;
 use types::User;
 
-use super::texts::Texts;
-use crate::bounded::Bounded;
+use crate::{
+    bounded::Bounded,
+    texts::Texts,
+    users::{self, MOST_ALIKE},
+};
 
 /// Bytes, by estimate, for users that are recognised by their value.
 const LIMIT: usize = 32 << 20;
-
-/// Groups that go into a hash. To hash hundreds would cost as much as to compare them, which has to
-/// follow in any case.
-const HASHED: usize = 16;
-
-/// So many users of one hash are compared. Only such can have it as differ in nothing but groups that
-/// are not hashed; who finds no room among them is decided on without anything being remembered.
-const MOST_ALIKE: usize = 8;
 
 /// Locks, so that workers seldom wait for each other.
 const SHARDS: usize = 16;
@@ -96,7 +88,7 @@ impl Identities {
     }
 
     fn by_value(&self, user: &User) -> Option<Identity> {
-        let hash = self.hash(user);
+        let hash = users::hash(user, &self.hasher);
         let mut alike = 0;
         let is = |known: &Known| {
             alike += 1;
@@ -105,6 +97,7 @@ impl Identities {
         if let Some(identity) = self.by_value.get(hash, is, |known| known.identity) {
             return Some(identity);
         }
+        // They decide like anybody, but nothing is remembered of them.
         if alike >= MOST_ALIKE {
             return None;
         }
@@ -114,14 +107,6 @@ impl Identities {
         // Of two workers that meet somebody at once, the second one's number is used once.
         self.by_value.insert(hash, known, bytes, |known| known.is(user), |_| false);
         Some(identity)
-    }
-
-    fn hash(&self, user: &User) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        (&user.name, user.groups.len()).hash(&mut hasher);
-        let apart = user.groups.len().div_ceil(HASHED).max(1);
-        user.groups.iter().step_by(apart).for_each(|group| group.hash(&mut hasher));
-        hasher.finish()
     }
 
     fn shard_of(&self, address: usize) -> Option<&RwLock<HashMap<usize, Introduced>>> {

@@ -291,9 +291,3 @@ impl Binding {
         subject.namespace.as_deref().filter(|ns| !ns.is_empty()).unwrap_or(&self.key.namespace)
     }
 }
-
-/// Everybody that `user` is: the user itself, and each of its groups.
-pub(super) fn holders_of(user: &User) -> impl Iterator<Item = (Holder, &str)> {
-    std::iter::once((Holder::User, user.name.as_str()))
-        .chain(user.groups.iter().map(|group| (Holder::Group, group.as_str())))
-}

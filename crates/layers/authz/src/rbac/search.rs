@@ -13,7 +13,7 @@ use types::{Attributes, User};
 use super::{
     holdings::{Held, Holdings},
     index::Reach,
-    object::{ScopedHolderRef, ScopedRoleRef, holders_of},
+    object::{Holder, ScopedHolderRef, ScopedRoleRef},
     role_set::{RoleBits, RoleNumber},
     rule::{covers, list},
     world::World,
@@ -27,6 +27,9 @@ const GROUPS: usize = 4;
 
 /// And as much as so many steps through the bindings that a user holds.
 const WALKED: usize = 64;
+
+/// Groups that are looked up together.
+const AT_ONCE: usize = 32;
 
 /// So many bindings are fewer than it takes to look for what `user` holds.
 fn few_for(user: &User) -> usize {
@@ -168,9 +171,17 @@ impl World {
     }
 
     /// The holdings of everybody that `user` is; those that are empty are left out.
-    pub(super) fn holdings_of(&self, user: &User, scope: &str) -> impl Iterator<Item = &Holdings> {
-        holders_of(user)
-            .filter_map(move |(holder, name)| self.held.get(&ScopedHolderRef { scope, holder, name }))
+    pub(super) fn holdings_of<'w, 'a>(
+        &'w self,
+        user: &'a User,
+        scope: &'a str,
+    ) -> impl Iterator<Item = &'w Holdings> {
+        let holder = move |holder, name| ScopedHolderRef { scope, holder, name };
+        let own = self.held.get(&holder(Holder::User, &user.name));
+        let of_groups = user.groups.chunks(AT_ONCE).flat_map(move |groups| {
+            self.held.get_each(groups.iter().map(move |group| holder(Holder::Group, group)))
+        });
+        own.into_iter().chain(of_groups)
     }
 
     fn grants_every_name(&self, held: &Held, at: &Attributes<'_>) -> bool {
