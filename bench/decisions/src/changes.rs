@@ -40,7 +40,7 @@ pub(crate) fn measure(options: &Options) -> Vec<Report> {
             changes.collect::<Times>()
         });
         writers.times(what, &changes);
-        writers.aim(&format!("a changed binding {what}, p99"), changes.p99(), CHANGE);
+        writers.aim(&format!("a changed binding {what}"), changes.median(), CHANGE);
         readers.times(&format!("while one comes or goes {what}, {} decisions", times.count()), &times);
     }
     vec![writers, readers]

@@ -8,6 +8,11 @@ mod impersonation;
 mod memory;
 mod node;
 mod rbac;
+// The gate's own, and private there.
+#[expect(dead_code, reason = "not all of it is measured")]
+#[path = "../../../crates/app/gate/src/recent.rs"]
+mod recent;
+mod remember;
 mod report;
 mod worlds;
 
@@ -52,6 +57,8 @@ enum Section {
     Impersonation,
     /// The Node authorizer.
     Node,
+    /// What `explain --audit-id` needs of each request.
+    Remember,
 }
 
 impl Section {
@@ -64,6 +71,7 @@ impl Section {
             Self::Flood => vec![flood::measure()],
             Self::Impersonation => vec![impersonation::measure(options)],
             Self::Node => node::measure(options),
+            Self::Remember => vec![remember::measure()],
         }
     }
 }

@@ -207,7 +207,7 @@ fn changes(options: &Options, node: &Node) -> (Report, Report) {
         let (read, (gone, back)) = reading(decide, || (times(&remove), times(&|object| node.apply(object))));
         for (how, changed) in [("goes", gone), ("comes", back)] {
             writers.times(&format!("{what} {how}"), &changed);
-            writers.aim(&format!("Node: {what} {how}, p99"), changed.p99(), CHANGE);
+            writers.aim(&format!("Node: {what} {how}"), changed.median(), CHANGE);
         }
         readers
             .times(&format!("while {what} after another goes and comes, {} decisions", read.count()), &read);

@@ -1,13 +1,13 @@
 //! Texts that are kept to be compared with others, and for nothing else.
 
 /// Any number of texts in one piece of memory, each behind its length.
-pub(super) struct Texts(Box<[u8]>);
+pub(crate) struct Texts(Box<[u8]>);
 
 /// What a length takes.
 const LENGTH: usize = size_of::<u32>();
 
 impl Texts {
-    pub(super) fn new<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Self {
+    pub(crate) fn new<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Self {
         let mut bytes = Vec::with_capacity(texts.clone().map(|text| LENGTH + text.len()).sum());
         for text in texts {
             bytes.extend(length(text).to_le_bytes());
@@ -17,23 +17,20 @@ impl Texts {
     }
 
     /// Whether these are they.
-    pub(super) fn are<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> bool {
+    pub(crate) fn are<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> bool {
         let mut rest = &*self.0;
-        for text in texts {
-            let Some((known, after)) = rest.split_first_chunk::<LENGTH>() else { return false };
-            if u32::from_le_bytes(*known) != length(text) {
-                return false;
-            }
-            match after.split_at_checked(text.len()) {
-                Some((known, after)) if is_same(known, text.as_bytes()) => rest = after,
-                _ => return false,
-            }
-        }
-        rest.is_empty()
+        let mut is_next = |text: &str| {
+            let (known_length, known) = rest.split_first_chunk::<LENGTH>()?;
+            let (known, after) = known.split_at_checked(text.len())?;
+            rest = after;
+            let is_so = u32::from_le_bytes(*known_length) == length(text) && is_same(known, text.as_bytes());
+            is_so.then_some(())
+        };
+        texts.into_iter().all(|text| is_next(text).is_some()) && rest.is_empty()
     }
 
     /// What they take in memory.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.0.len()
     }
 }

@@ -83,7 +83,9 @@ impl Holdings {
 
     pub(super) fn insert(&mut self, role: RoleNumber, held: Held) {
         if self.0.is_empty() {
-            self.0.push(Arc::default());
+            // Most have one binding and no room for more.
+            self.0 = vec![Arc::new(Piece { roles: vec![role], held: vec![held] })];
+            return;
         }
         let at = self.piece_of(held.name());
         let Some(piece) = self.0.get_mut(at).map(Arc::make_mut) else { return };

@@ -208,7 +208,7 @@ mod tests {
         let (known, gone) = (identities.of(&stays), identities.of(&User::new("e", ["f"])));
         drop(leaves);
         let long = "x".repeat(10_000);
-        (0..2 * LIMIT / long.len()).for_each(|number| {
+        (0..4 * LIMIT / long.len()).for_each(|number| {
             identities.of(&User::new(format!("{number}"), [long.as_str()]));
         });
         assert_eq!(identities.of(&stays), known, "by address");
