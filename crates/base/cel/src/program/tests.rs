@@ -218,3 +218,74 @@ fn lists_of_the_largest_inputs_are_compared() {
     let evaluation = program.evaluate(&input).result;
     assert!(matches!(evaluation, Ok(Value::Bool(true))), "{evaluation:?}");
 }
+
+/// Three quarters of what a worker has, in the profile whose frames are largest.
+#[test]
+fn a_small_stack_is_enough() {
+    let hostile = || {
+        hostile_text_is_refused_within_bounds();
+        what_nests_as_deep_as_allowed_runs();
+        let shared = "['x']".to_owned() + &".map(x, [x, x])".repeat(100);
+        check(&format!("{shared} == {shared}"), "eval: operation cancelled: the expression takes too long");
+        let nested = |times: usize, before: &str, inner: &str, after: &str| {
+            outcome(&format!("{}{inner}{}", before.repeat(times), after.repeat(times)))
+        };
+        for depth in [140, 149, 150, 151, 290, 310, 1000] {
+            nested(depth, "optional.of(", "1", ")");
+            nested(depth, "[", "claims", "]");
+            nested(depth, "{'a': ", "1", "}");
+            nested(depth, "(true ? ", "true", " : false)");
+            nested(depth, "(", "true", " ? true : false)");
+            nested(depth, "[1].exists(x, ", "true", ")");
+            nested(depth, "[1].map(x, ", "x", ")[0]");
+            nested(depth, "!(", "true", " && true)");
+            nested(depth, "claims.groups[", "0", "]");
+            nested(depth, "size('' + string(", "1", "))");
+            nested(depth, "''.matches('(' + ", "'a'", ")");
+            outcome(&format!("'a'.matches('{}a{}')", "(".repeat(depth), ")*".repeat(depth)));
+            outcome(&format!("'{}'.matches('{}')", "a".repeat(depth), "(a|b|".repeat(depth)));
+            outcome(&format!("optional.of(1){}", ".optMap(x, x + 1)".repeat(depth.min(20))));
+        }
+    };
+    std::thread::Builder::new()
+        .stack_size(3 << 19)
+        .spawn(hostile)
+        .expect("a thread")
+        .join()
+        .expect("no overflow");
+}
+
+#[test]
+fn extremes_are_values_or_errors() {
+    const OVERFLOW: &str = "eval: timestamp overflow";
+    check("timestamp('9999-12-31T23:59:59.999999999Z') + duration('1ns') == timestamp(0)", OVERFLOW);
+    check("timestamp('0001-01-01T00:00:00Z') - duration('1ns') == timestamp(0)", OVERFLOW);
+    check(
+        "timestamp('9999-12-31T23:59:59Z') - timestamp('0001-01-01T00:00:00Z') == duration('1s')",
+        "eval: duration overflow",
+    );
+    check("duration('9223372036854775807ns') + duration('1ns') == duration('0')", "eval: duration overflow");
+    check("-dyn(duration('-9223372036854775808ns')) == duration('0')", "eval: integer overflow");
+    check("timestamp('9999-12-31T23:59:59Z').getFullYear('99999999999999999:00') != 0 || true", "true");
+    check("timestamp(253402300800) == timestamp(0)", "compile: 1:11: invalid timestamp argument");
+    check("-9223372036854775808 / -1", "eval: integer overflow");
+    check("-9223372036854775808 % -1", "eval: integer overflow");
+    check(
+        "'%.1000001f'.format([1.0]) == ''",
+        "compile: 1:20: could not parse formatting clause: error while parsing precision: error while converting precision to integer",
+    );
+    check(
+        "lists.range(9223372036854775807).size() == 0",
+        "eval: operation cancelled: actual cost limit exceeded",
+    );
+    check("lists.range(-9223372036854775807 - 1).size()", "\"0\"");
+    check("[1].slice(0, 9223372036854775807).size() == 1 || true", "true");
+    check("'a'.substring(-9223372036854775808) == '' || true", "true");
+    check("'a'.replace('a', 'b', -9223372036854775808)", "\"b\"");
+    check(
+        "[[1]].flatten(9223372036854775807).size()",
+        "eval: operation cancelled: actual cost limit exceeded",
+    );
+    check("quantity('1e999999999999999999999').isInteger() || true", "true");
+    check("cidr('::/128').containsIP('255.255.255.255') || true", "true");
+}
