@@ -8,7 +8,7 @@ mod impersonation;
 mod memory;
 mod node;
 mod rbac;
-// The gate's own, and private there.
+// The gate's own, and private there; it locks with `parking_lot`.
 #[expect(dead_code, reason = "not all of it is measured")]
 #[path = "../../../crates/app/gate/src/recent.rs"]
 mod recent;
@@ -22,6 +22,7 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum};
+use parking_lot as _;
 
 use report::Report;
 
