@@ -74,9 +74,7 @@ fn visible(text: &str) -> Cow<'_, str> {
 const OWN_STYLES: [&str; 6] = ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m"];
 
 fn is_dangerous(c: char) -> bool {
-    let turns_text_around =
-        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    turns_text_around || c.is_control() && !matches!(c, '\n' | '\t')
+    types::is_unprintable(c) && !matches!(c, '\n' | '\t')
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod duration;
 mod evidence;
 pub mod json;
 mod media;
+mod printable;
 mod question;
 mod quote;
 mod request_kind;
@@ -23,6 +24,7 @@ pub use attributes::{Attributes, qualified_resource};
 pub use evidence::{Evidence, Grant, ObjectName};
 pub use jiff::Timestamp;
 pub use media::MediaType;
+pub use printable::is_unprintable;
 pub use question::{
     AccessFailure, AccessReview, AccessStatus, Answer, Answers, FailureClass, ObjectFacts, ObjectKind,
     ObjectRef, Question, Step,

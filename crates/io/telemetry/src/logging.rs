@@ -1,7 +1,10 @@
 //! Logs for the person who runs the gate: to standard error, one line an event.
 //!
 //! Invariant: a client cannot write a log line. Whatever a field holds, control characters in it
-//! are escaped, so that it can neither begin a line nor move a terminal's cursor.
+//! are escaped, so that it can neither begin a line nor move a terminal's cursor. Nor can it fill the
+//! disk: what happens again and again is told a few times, and then counted.
+
+mod often;
 
 use std::{
     fmt::{self, Write},
@@ -17,6 +20,9 @@ use tracing_subscriber::{
     layer::SubscriberExt,
     registry::LookupSpan,
 };
+use types::is_unprintable;
+
+use self::often::NotTooOften;
 
 /// What is logged: a level such as `info`, or `info,upstream=debug` by crate.
 #[derive(Clone, Debug)]
@@ -80,7 +86,7 @@ where
         write!(Escaping(out), "{value:?}")
     });
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(writer)
+        .with_writer(NotTooOften::new(writer))
         .with_ansi(coloured)
         .fmt_fields(fields.delimited(" "));
     tracing_subscriber::registry().with(filter.0).with(lines)
@@ -92,7 +98,7 @@ struct Escaping<'a, W>(&'a mut W);
 impl<W: Write> Write for Escaping<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut rest = text;
-        while let Some((at, found)) = rest.char_indices().find(|(_, c)| escaped(*c)) {
+        while let Some((at, found)) = rest.char_indices().find(|(_, c)| is_unprintable(*c)) {
             let (plain, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
             self.0.write_str(plain)?;
             write!(self.0, "{}", found.escape_default())?;
@@ -100,11 +106,6 @@ impl<W: Write> Write for Escaping<'_, W> {
         }
         self.0.write_str(rest)
     }
-}
-
-/// Control characters, line separators, and what turns the direction of text.
-fn escaped(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -145,12 +146,26 @@ mod tests {
         });
         assert_eq!(text.matches('\n').count(), 1, "{text}");
         assert!(text.ends_with('\n') && text.contains('ü'), "{text}");
-        assert!(!text.trim_end().contains(escaped), "{text:?}");
+        assert!(!text.trim_end().contains(is_unprintable), "{text:?}");
         assert_eq!(
             text.matches("\\nINFO").count() + text.matches("\\n2026 INFO forged").count(),
             3,
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_happens_again_and_again_is_told_a_few_times() {
+        let text = logged("debug", false, || {
+            for number in 0..1000 {
+                tracing::warn!(number, "the webhook gave no answer");
+                tracing::debug!(number, "in detail");
+            }
+            tracing::warn!("something else");
+        });
+        assert_eq!(text.matches("gave no answer").count(), often::MOST as usize, "{text}");
+        assert_eq!(text.matches("something else").count(), 1);
+        assert_eq!(text.matches("in detail").count(), 1000, "whoever asks for details gets all of them");
     }
 
     #[test]
