@@ -16,7 +16,8 @@ fn running_requests_end_and_no_new_ones_begin() {
         let _ = held.lock().recv();
         Reply::json(200, "{}")
     });
-    let mut world = World::with(upstream, |_, _| {});
+    // Both connections are one worker's: when the idle one is closed, the other knows that it is the last.
+    let mut world = World::with(upstream, |options, _| options.workers = Some(1));
     let mut idle = world.dev();
     let mut running = world.dev();
     running.send(request("GET /api/v1/pods", &["Audit-ID: kept"])).unwrap();
