@@ -16,7 +16,7 @@ use crate::exit::{self, Failure};
 
 /// Say whether somebody may do something, or all that they may do by RBAC
 #[derive(clap::Args)]
-#[command(after_help = "\
+#[command(after_help = "  \
   portcullis can --list --as alice --groups dev -n production\n  \
   portcullis can list pods --as system:serviceaccount:batch:batch-runner -n batch\n  \
   portcullis can get secrets/db -n production --as system:node:node1 --groups system:nodes -f ./dump \

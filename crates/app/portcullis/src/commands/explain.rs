@@ -32,7 +32,7 @@ use crate::exit::{self, Failure};
 #[command(after_help = "\
 The layers are the gate's own code, configured by the flags of `portcullis serve`. What cannot be judged without \
 a connection is said not to be asked. Roles and bindings, and with Node among the authorizers pods and volumes, come \
-from the cluster of a kubeconfig or from a folder; Secrets and ConfigMaps are never read.\n\n\
+from the cluster of a kubeconfig or from a folder; Secrets and ConfigMaps are never read.\n\n  \
   portcullis explain --as alice --groups dev --verb delete --resource pods -n production\n  \
   portcullis explain --as system:node:node1 --groups system:nodes --verb get --resource secrets/db -n production \
 -f ./dump --authorization-mode Node,RBAC\n  \

@@ -31,7 +31,7 @@ use crate::exit::{self, Failure};
 Reads audit.k8s.io/v1 events, one JSON object a line, of this gate or of kube-apiserver; `-` is standard input, \
 and .gz files are unpacked. Each request counts once. Requests that never came to authorization (401, 429 and the \
 like) are counted apart, and so is every line that cannot be read. An impersonated request is judged twice: may the \
-requester act as that user, and may that user do it?\n\n\
+requester act as that user, and may that user do it?\n\n  \
   portcullis replay --audit-log audit.log --what-if authorization-mode=RBAC -f ./dump\n  \
   zcat audit-*.gz | portcullis replay --audit-log - --what-if authorization-mode=RBAC --kubeconfig admin.conf\n\n\
 Webhooks of the other setting are asked only with --ask-webhooks, some requests at a time and each question once for \

@@ -15,7 +15,7 @@ use crate::exit::{self, Failure};
 #[derive(clap::Args)]
 #[command(after_help = "\
 Without --namespace the question is who may in all namespaces at once; --all-namespaces adds those who may in \
-some.\n\n\
+some.\n\n  \
   portcullis who-can delete pods -n production\n  \
   portcullis who-can get secrets --all-namespaces\n  \
   portcullis who-can create pods/web --subresource exec -n default\n  \
