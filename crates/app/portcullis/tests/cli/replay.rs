@@ -47,7 +47,7 @@ fn webhooks_are_asked_once_for_what_they_said_already() {
             "2 would be refused that were allowed",
             "1 would be allowed that were refused",
             "unchanged: 500 allowed, 1 refused",
-            "webhook policy: 504 answers were needed, 0 could not be had",
+            "webhook policy: answers needed: 504, not to be had: 0",
         ],
     );
     assert!(!out.contains("undecided"), "{out}");
@@ -61,7 +61,7 @@ fn a_webhook_that_fails_is_told_of() {
     let server = testkit::Upstream::start(|_| testkit::Reply::json(403, "{}"));
     let folder = configured(&server, "Deny", "");
     folder.write("audit.log", log(&[("alice", "allow")]));
-    let failed = "webhook policy: 1 answers were needed, 1 could not be had and its failurePolicy held: ";
+    let failed = "webhook policy: answers needed: 1, not to be had: 1, so its failurePolicy held: ";
     check(&folder, &[&REPLAY[..], &["--ask-webhooks"]].concat(), 1, &["1 would be refused", failed]);
 }
 

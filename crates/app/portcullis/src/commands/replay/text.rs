@@ -41,9 +41,9 @@ pub(super) fn text(report: &Report, what_if: &str) -> String {
         out.push('\n');
     }
     for (webhook, WebhookReport { asked, failed, first_failure }) in &report.webhooks {
-        out.push_str(&format!("webhook {webhook}: {asked} answers were needed, {failed} could not be had"));
+        out.push_str(&format!("webhook {webhook}: answers needed: {asked}, not to be had: {failed}"));
         if let Some(failure) = first_failure {
-            out.push_str(&format!(" and its failurePolicy held: {failure}"));
+            out.push_str(&format!(", so its failurePolicy held: {failure}"));
         }
         out.push('\n');
     }
