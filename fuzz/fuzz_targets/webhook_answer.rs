@@ -5,9 +5,7 @@
 use authz::webhook::{FailurePolicy, ReviewVersion, Webhook, read_answer, read_content_type, read_refusal};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use types::{
-    AccessFailure, Answer, Answers, Attributes, Decision, FailureClass, Step, User, selector::Selectors,
-};
+use types::{AccessFailure, Answer, Answers, Attributes, Decision, FailureClass, Step, User};
 
 fuzz_target!(|bytes: &[u8]| {
     let (number, rest) = bytes.split_first().map_or((0, bytes), |(number, body)| (*number, body));
@@ -127,19 +125,7 @@ fn decide(
 ) -> Decision {
     let hook = Webhook::new("hook", version, policy, Vec::new());
     let user = User::new("alice", ["dev"]);
-    let at = Attributes {
-        user: &user,
-        verb: "get",
-        resource_request: false,
-        namespace: "",
-        api_group: "",
-        api_version: "",
-        resource: "",
-        subresource: "",
-        name: "",
-        path: "/version",
-        selectors: &Selectors::NONE,
-    };
+    let at = Attributes::of_path(&user, "get", "/version");
     let mut answers = Answers::none();
     let Step::Ask(question) = hook.decide(&at, &answers) else { panic!("nothing is asked") };
     answers.give(question, Answer::Access(answer));
